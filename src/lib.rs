@@ -1,0 +1,26 @@
+//! A WebSocket engine for programs that want no async runtime, the lowest latency and no surprises.
+//!
+//! The crate is a stack of rooms; each knows only those below it:
+//!
+//! | module | what it is | feature |
+//! |---|---|---|
+//! | [`proto`] | one connection as a sans-io state machine: RFC 6455, bytes in, events and bytes out | always there |
+//! | [`tls`] | TLS sessions (rustls) as sans-io state machines | `tls` |
+//! | [`engine`] | many connections, listeners, timers, stream ids and the event queue; generic over the system beneath | `engine` |
+//! | [`sys`] | the system beneath on mio: sockets, clock, files | `sys` (`net` = `engine` + `sys`) |
+//! | [`sim`] | the system beneath, simulated from a seed | `sim` |
+//! | [`connector`] | `ws_server`, `ws_client`, `file`, `stdio` and their like, codecs and processors | `connectors` |
+//! | [`flow`] | `config.troy`: connectors and pipelines wired into a running service | `flow` |
+//!
+//! Linux is tested; macOS and the BSDs are meant to build; Windows is not supported.
+#![cfg_attr(not(any(test, feature = "engine", feature = "tls")), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+extern crate alloc;
+
+#[cfg(feature = "connectors")]
+pub mod connector;
+#[cfg(feature = "engine")]
+pub mod engine;
+pub mod proto;
