@@ -1,0 +1,9 @@
+//! What is tested from outside: the public interface over real sockets, and the program as a user runs it.
+//!
+//! One binary, a module a subject. A new subject gets a line here, behind the features that it needs, and a sentence
+//! that says what belongs there.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+// The command line: arguments, help, exit codes, `check`, `cert`.
+#[cfg(feature = "cli")]
+mod cli_args;
