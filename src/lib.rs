@@ -24,3 +24,5 @@ pub mod connector;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod proto;
+#[cfg(feature = "tls")]
+pub mod tls;
