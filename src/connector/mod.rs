@@ -1,8 +1,21 @@
 //! Connectors: what moves events between the world and a flow's pipelines.
 
+mod chain;
+mod codec;
+pub mod config;
 mod event;
-mod value;
+mod postprocessor;
+mod preprocessor;
+mod registry;
+mod separator;
+mod stage;
+#[cfg(test)]
+mod testing;
+pub mod value;
 
 pub use crate::engine::Files;
+pub use chain::{Processing, StreamReader, StreamWriter, error_event};
+pub use config::ConfigError;
 pub use event::{ConnectorId, Delivery, Event, Origin, Origins, Port};
+pub use stage::StageError;
 pub use value::{Record, Value};

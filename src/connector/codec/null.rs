@@ -1,0 +1,26 @@
+//! `null`: every piece is `null`, every value no bytes at all.
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::super::config::{ConfigError, Segment};
+use super::super::registry::{Factory, plain};
+use super::super::stage::StageError;
+use super::super::value::Value;
+use super::Codec;
+
+pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Codec>, ConfigError> {
+    plain(path, config, || Box::new(Null))
+}
+
+struct Null;
+
+impl Codec for Null {
+    fn decode(&mut self, _bytes: &[u8], _ingest_ns: u64) -> Result<Option<Value>, StageError> {
+        Ok(Some(Value::Null))
+    }
+
+    fn encode(&mut self, _value: &Value, _bytes: &mut Vec<u8>) -> Result<(), StageError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! `string`: a piece is a text. Whatever isn't one is written as JSON.
+
+use std::boxed::Box;
+use std::format;
+use std::string::ToString as _;
+use std::vec::Vec;
+
+use super::super::config::{ConfigError, Segment};
+use super::super::registry::{Factory, plain};
+use super::super::stage::StageError;
+use super::super::value::{Value, json};
+use super::Codec;
+
+pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Codec>, ConfigError> {
+    plain(path, config, || Box::new(Text))
+}
+
+struct Text;
+
+impl Codec for Text {
+    fn decode(&mut self, bytes: &[u8], _ingest_ns: u64) -> Result<Option<Value>, StageError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Some(Value::from(text))),
+            Err(error) => Err(format!("not UTF-8 at byte {}", error.valid_up_to()).into()),
+        }
+    }
+
+    fn encode(&mut self, value: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
+        match value {
+            Value::String(text) => {
+                bytes.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            other => json::write(other, false, bytes).map_err(|error| error.to_string().into()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `length-prefixed`: the length as 8 bytes, the highest first, then as many bytes.
+
+use std::boxed::Box;
+
+use super::super::config::{ConfigError, Segment};
+use super::super::registry::{Factory, plain};
+use super::super::stage::Stage;
+use super::super::value::Value;
+use super::record::{Header, Records};
+
+pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Stage>, ConfigError> {
+    plain(path, config, || Box::new(Records::new("length-prefixed", parse)))
+}
+
+fn parse(bytes: &[u8]) -> Header {
+    match bytes.first_chunk::<8>() {
+        Some(length) => Header::Complete {
+            header_bytes: 8,
+            body_bytes: u64::from_be_bytes(*length),
+        },
+        None => Header::Incomplete,
+    }
+}

@@ -1,0 +1,22 @@
+//! `remove-empty`: pieces without bytes go no further.
+
+use std::boxed::Box;
+
+use super::super::config::{ConfigError, Segment};
+use super::super::registry::{Factory, plain};
+use super::super::stage::{Out, Piece, Stage};
+use super::super::value::Value;
+
+pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Stage>, ConfigError> {
+    plain(path, config, || Box::new(RemoveEmpty))
+}
+
+struct RemoveEmpty;
+
+impl Stage for RemoveEmpty {
+    fn process(&mut self, piece: Piece<'_>, out: &mut Out<'_>) {
+        if !piece.bytes.is_empty() {
+            out(Ok(piece));
+        }
+    }
+}
