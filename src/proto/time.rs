@@ -25,6 +25,9 @@ impl Instant {
     /// The origin of the host's clock.
     pub const ZERO: Self = Self(0);
 
+    /// A moment that doesn't come.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     /// The moment `nanos` nanoseconds after the origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {

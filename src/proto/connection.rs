@@ -1,0 +1,449 @@
+//! [`Connection`]: what the host calls. How bytes become events is in `receive`.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::assembling::{Assembly, Reading};
+use super::handshake::{Opening, client, server};
+use super::message::ControlPayload;
+use super::output::{Output, Pongs};
+use super::state::Stage;
+use super::wire::close::ClosePayload;
+use super::wire::header::{self, Opcode};
+use super::wire::mask;
+use super::{
+    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Message, Misuse, Response, Side,
+    State,
+};
+
+/// One WebSocket connection for its whole life: opening, open, closing, closed.
+///
+/// The [module](super) describes the contract between it and its host.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Arc<Config>,
+    pub(super) output: Output,
+    pub(super) reading: Reading,
+    pub(super) assembly: Assembly,
+    /// There until the connection is open.
+    pub(super) opening: Option<Box<Opening>>,
+    /// What most connections don't have at most times.
+    pub(super) rare: Option<Box<Rare>>,
+    /// [`Instant::NEVER`] if time doesn't matter; an `Option` would take eight bytes more.
+    pub(super) deadline: Instant,
+    pub(super) stage: Stage,
+    pub(super) side: Side,
+    pub(super) fate: Fate,
+    /// Bytes were given and `poll_event` has not said `None` since.
+    pub(super) undrained: bool,
+}
+
+/// State that is seldom needed, and given back when it isn't.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    /// The part of a control frame's payload that has come.
+    pub(super) control: Vec<u8>,
+    /// Frames that came before the host had accepted, and how far they are read.
+    pub(super) early: Vec<u8>,
+    pub(super) early_read: usize,
+    pub(super) pongs: Pongs,
+    /// An event that a call of the host's caused, for the next `poll_event`.
+    pub(super) news: Option<Event<'static>>,
+}
+
+impl Rare {
+    fn is_idle(&self) -> bool {
+        self.control.is_empty() && self.early.is_empty() && self.pongs.is_idle() && self.news.is_none()
+    }
+}
+
+/// What happened to the transport, told by the next `poll_event` that has read all input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Alive,
+    /// The peer's bytes came to their end.
+    Ended,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl Connection {
+    /// A server's end: the client's request is awaited, until `Config::opening_timeout` from `now`.
+    #[must_use]
+    pub fn server(config: Arc<Config>, now: Instant) -> Self {
+        let deadline = now + config.opening_timeout;
+        let mut connection = Self::opened(Side::Server, config);
+        connection.stage = Stage::Opening;
+        connection.deadline = deadline;
+        connection.opening = Some(Box::new(Opening::Request(server::AwaitingRequest::default())));
+        connection
+    }
+
+    /// A client's end: the request is queued at once, and the answer awaited until `Config::opening_timeout` from `now`.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHost`], [`InvalidTarget`](Misuse::InvalidTarget), [`InvalidHeader`](Misuse::InvalidHeader),
+    /// [`ReservedHeader`](Misuse::ReservedHeader) or [`InvalidSubprotocol`](Misuse::InvalidSubprotocol) if the request
+    /// can't be sent.
+    pub fn client(
+        config: Arc<Config>,
+        request: &ClientRequest,
+        now: Instant,
+        entropy: &mut impl Entropy,
+    ) -> Result<Self, Misuse> {
+        let deadline = now + config.opening_timeout;
+        let mut connection = Self::opened(Side::Client, config);
+        let waiting = client::AwaitingResponse::start(request, entropy, connection.output.append(0))?;
+        connection.stage = Stage::Opening;
+        connection.deadline = deadline;
+        connection.opening = Some(Box::new(Opening::Response(waiting)));
+        Ok(connection)
+    }
+
+    /// A connection whose opening handshake was done by somebody else, without extensions; it is open from the start and
+    /// gives no [`Event::Opened`].
+    #[must_use]
+    pub fn opened(side: Side, config: Arc<Config>) -> Self {
+        Self {
+            config,
+            output: Output::default(),
+            reading: Reading::START,
+            assembly: Assembly::default(),
+            opening: None,
+            rare: None,
+            deadline: Instant::NEVER,
+            stage: Stage::Open,
+            side,
+            fate: Fate::Alive,
+            undrained: false,
+        }
+    }
+
+    /// Bytes came from the peer. Payloads are unmasked in place and events point into them: now call
+    /// [`poll_event`](Self::poll_event) until it says `None`, after which the bytes are the caller's again.
+    ///
+    /// Bytes given before the events of the last ones were drained would follow a gap: the connection then fails with
+    /// [`Misuse::InputNotDrained`].
+    #[inline]
+    pub fn handle_bytes<'b>(&mut self, now: Instant, bytes: &'b mut [u8]) -> Input<'b> {
+        let _ = now;
+        if !bytes.is_empty() {
+            if self.undrained {
+                self.misused();
+            }
+            self.undrained = true;
+        }
+        Input::new(bytes)
+    }
+
+    #[cold]
+    fn misused(&mut self) {
+        if !self.stage.has_ended() {
+            self.end(Some(CloseCode::INTERNAL_ERROR));
+            self.rare().news = Some(Event::Failed(Failure::Misused(Misuse::InputNotDrained)));
+        }
+    }
+
+    /// The peer's bytes came to their end: end of file, or a reset. Then drain [`poll_event`](Self::poll_event).
+    pub fn handle_end(&mut self, now: Instant) {
+        let _ = now;
+        self.fate = Fate::Ended;
+    }
+
+    /// The moment of [`poll_timeout`](Self::poll_timeout) has come. Then drain [`poll_event`](Self::poll_event). A call
+    /// too early changes nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_some_and(|deadline| now >= deadline) {
+            self.deadline = Instant::NEVER;
+            if self.fate == Fate::Alive {
+                self.fate = Fate::TimedOut;
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` for never.
+    #[must_use]
+    #[inline]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        if self.deadline.as_nanos() == Instant::NEVER.as_nanos() {
+            None
+        } else {
+            Some(self.deadline)
+        }
+    }
+
+    /// All bytes that wait to be sent, perhaps none; tell [`transmitted`](Self::transmitted) what became of them.
+    ///
+    /// The Close that answers the peer's, or tells it of a violation, is queued by the first call after the last event.
+    #[inline]
+    pub fn poll_transmit(&mut self, now: Instant, entropy: &mut impl Entropy) -> &[u8] {
+        let _ = now;
+        if self.rare.is_some() || matches!(self.stage, Stage::CloseOwed(_)) {
+            self.queue_owed(entropy);
+        }
+        self.output.pending()
+    }
+
+    /// Queues what had to wait: the pong of a ping that came when too many were unsent, and a Close.
+    #[cold]
+    fn queue_owed(&mut self, entropy: &mut dyn Entropy) {
+        let bound = self.config.limits.pong_queue_bytes;
+        if self.stage.reads_frames()
+            && let Some(rare) = &mut self.rare
+            && rare.pongs.is_deferring()
+            && rare.pongs.has_room(bound)
+            && let Some(payload) = rare.pongs.take_deferred()
+        {
+            self.queue_pong(&payload, entropy);
+        }
+        if let Stage::CloseOwed(code) = self.stage {
+            self.write_frame(Opcode::Close, ClosePayload::bare(code).as_bytes(), entropy);
+            self.stage = self.stage.close_sent();
+        }
+    }
+
+    /// The first `count` bytes of those that waited were sent; more than waited counts as all of them.
+    #[inline]
+    pub fn transmitted(&mut self, now: Instant, count: usize) {
+        let _ = now;
+        let count = self.output.transmitted(count);
+        if let Some(rare) = &mut self.rare {
+            rare.pongs.transmitted(count);
+            self.tidy();
+        }
+    }
+
+    /// Accepts the client's request; the next [`poll_event`](Self::poll_event) gives [`Event::Opened`].
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpening`] unless a request waits for its answer; [`Misuse::InvalidHeader`],
+    /// [`ReservedHeader`](Misuse::ReservedHeader) or [`SubprotocolNotOffered`](Misuse::SubprotocolNotOffered) if the
+    /// answer can't be sent: the request still waits.
+    pub fn accept(&mut self, answer: &Accept) -> Result<(), Misuse> {
+        let Some(Opening::Answer(waiting)) = self.opening.as_deref() else {
+            return Err(Misuse::NotOpening);
+        };
+        let opened = waiting.accept(answer, self.output.append(0))?;
+        self.open();
+        self.rare().news = Some(Event::Opened(Box::new(opened)));
+        Ok(())
+    }
+
+    /// Refuses the client's request with any HTTP answer, and ends the connection; the next
+    /// [`poll_event`](Self::poll_event) gives [`Failure::Refused`].
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpening`] unless a request waits for its answer; [`Misuse::InvalidStatus`],
+    /// [`InvalidHeader`](Misuse::InvalidHeader) or [`ReservedHeader`](Misuse::ReservedHeader) if the answer can't be
+    /// sent: the request still waits.
+    pub fn refuse(&mut self, response: &Response) -> Result<(), Misuse> {
+        let Some(Opening::Answer(waiting)) = self.opening.as_deref() else {
+            return Err(Misuse::NotOpening);
+        };
+        waiting.refuse(response, self.output.append(0))?;
+        self.end(None);
+        let refusal = response.clone().into_refusal(None);
+        self.rare().news = Some(Event::Failed(Failure::Refused(Box::new(refusal))));
+        Ok(())
+    }
+
+    /// Queues a message as one frame.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`] before the connection is open and after its Close; [`Misuse::QueueFull`] if the frame would
+    /// not fit into `Limits::queued_bytes`. Nothing is queued then.
+    #[inline]
+    pub fn send(&mut self, message: Message<'_>, entropy: &mut impl Entropy) -> Result<(), Misuse> {
+        let opcode = if message.is_text() {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        };
+        self.queue(opcode, message.as_bytes(), entropy)
+    }
+
+    /// Queues a ping.
+    ///
+    /// # Errors
+    /// [`Misuse::ControlTooLong`] for more than 125 bytes; else as [`send`](Self::send).
+    pub fn ping(&mut self, payload: &[u8], entropy: &mut impl Entropy) -> Result<(), Misuse> {
+        self.queue_control(Opcode::Ping, payload, entropy)
+    }
+
+    /// Queues a pong that nobody asked for, as a one-sided sign of life (RFC 6455 section 5.5.3); pings are answered
+    /// without it.
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8], entropy: &mut impl Entropy) -> Result<(), Misuse> {
+        self.queue_control(Opcode::Pong, payload, entropy)
+    }
+
+    /// Begins the closing handshake: queues our Close, after which nothing can be sent. Messages are still delivered
+    /// until the peer's Close, which is awaited until `Config::closing_timeout` from `now`.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`] unless the connection is open; [`Misuse::ReasonTooLong`] for a reason of more than 123 bytes;
+    /// [`Misuse::ReasonWithoutCode`] for a reason without a code.
+    pub fn close(
+        &mut self,
+        now: Instant,
+        code: Option<CloseCode>,
+        reason: &str,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), Misuse> {
+        if self.stage != Stage::Open {
+            return Err(Misuse::NotOpen);
+        }
+        let payload = ClosePayload::new(code, reason)?;
+        self.write_frame(Opcode::Close, payload.as_bytes(), entropy);
+        self.stage = self.stage.close_sent();
+        self.deadline = now + self.config.closing_timeout;
+        Ok(())
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.stage.as_state()
+    }
+
+    /// How many bytes wait to be sent.
+    #[must_use]
+    #[inline]
+    pub const fn queued_bytes(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Whether all is said, both ways or by a failure: once what waits is sent, the transport may be ended.
+    #[must_use]
+    #[inline]
+    pub const fn is_finished(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
+    }
+
+    /// Whether more bytes of the peer's would be of use. Not while the host owes an answer to a request, nor after the
+    /// end.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !self.stage.has_ended() && !matches!(self.opening.as_deref(), Some(Opening::Answer(_)))
+    }
+
+    /// Lends an empty buffer to write into, from a pool of the host's; dropped if the connection has one.
+    pub fn lend_output(&mut self, buffer: Vec<u8>) {
+        self.output.lend(buffer);
+    }
+
+    /// Takes the buffer for output back, if there is one and nothing waits in it.
+    pub fn reclaim_output(&mut self) -> Option<Vec<u8>> {
+        self.output.reclaim()
+    }
+
+    fn queue_control(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut dyn Entropy) -> Result<(), Misuse> {
+        if payload.len() > ControlPayload::MAX_BYTES {
+            return Err(Misuse::ControlTooLong);
+        }
+        self.queue(opcode, payload, entropy)
+    }
+
+    /// Queues a frame of the application's.
+    #[inline]
+    fn queue(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut (impl Entropy + ?Sized)) -> Result<(), Misuse> {
+        if !self.stage.may_send() {
+            return Err(Misuse::NotOpen);
+        }
+        let frame_bytes = header::encoded_bytes(payload.len(), self.side.masks()) + payload.len();
+        if frame_bytes > self.config.limits.queued_bytes.saturating_sub(self.output.len()) {
+            return Err(Misuse::QueueFull);
+        }
+        self.write_frame(opcode, payload, entropy);
+        Ok(())
+    }
+
+    /// Appends a frame: header, then the payload, copied once and masked where it lies. RFC 6455 section 5.3: a client
+    /// masks every frame with a fresh key.
+    #[inline]
+    fn write_frame(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut (impl Entropy + ?Sized)) {
+        let output = self.output.append(header::MAX_BYTES + payload.len());
+        if self.side.masks() {
+            let mut key = [0; 4];
+            entropy.fill(&mut key);
+            header::encode(output, opcode, payload.len(), Some(key));
+            let start = output.len();
+            output.extend_from_slice(payload);
+            mask::apply(&mut output[start..], key);
+        } else {
+            header::encode(output, opcode, payload.len(), None);
+            output.extend_from_slice(payload);
+        }
+    }
+
+    /// Answers a ping, now or when the pongs that wait have left (RFC 6455 section 5.5.3 lets us answer only the latest).
+    pub(super) fn queue_pong(&mut self, payload: &[u8], entropy: &mut dyn Entropy) {
+        let bound = self.config.limits.pong_queue_bytes;
+        let pongs = &mut self.rare().pongs;
+        if pongs.is_deferring() || !pongs.has_room(bound) {
+            pongs.defer(payload);
+            return;
+        }
+        let before = self.output.len();
+        self.write_frame(Opcode::Pong, payload, entropy);
+        let queued = self.output.len();
+        self.rare().pongs.queued(queued - before, queued);
+    }
+
+    /// The opening handshake succeeded.
+    pub(super) fn open(&mut self) {
+        self.opening = None;
+        self.deadline = Instant::NEVER;
+        self.stage = self.stage.opened();
+    }
+
+    /// The connection failed; `code` is for the peer, should it be told. What was kept of unfinished input is let go.
+    pub(super) fn end(&mut self, code: Option<CloseCode>) {
+        self.stage = self.stage.failed(code);
+        self.forget_input();
+    }
+
+    /// Nothing more will be read.
+    pub(super) fn forget_input(&mut self) {
+        self.opening = None;
+        self.deadline = Instant::NEVER;
+        self.reading = Reading::START;
+        self.assembly = Assembly::default();
+        if let Some(rare) = &mut self.rare {
+            rare.control = Vec::new();
+            rare.early = Vec::new();
+        }
+        self.tidy();
+    }
+
+    /// The rare state, made if it isn't there.
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Lets the rare state go when nothing is in it.
+    pub(super) fn tidy(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| rare.is_idle()) {
+            self.rare = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_stays_small() {
+        assert!(size_of::<Connection>() <= 136, "{} bytes", size_of::<Connection>());
+    }
+}

@@ -1,0 +1,30 @@
+//! The opening handshake (RFC 6455 section 4), without any frame.
+//!
+//! Each side's path is a chain of types, so that a step can't be taken twice or out of turn:
+//! [`server::AwaitingRequest`] → [`server::AwaitingAnswer`] → accepted or refused;
+//! [`client::AwaitingResponse`] → opened, or [`client::AwaitingBody`] → refused.
+
+pub(crate) mod client;
+pub(crate) mod head;
+pub(crate) mod headers;
+mod key;
+mod request;
+mod response;
+pub(crate) mod server;
+
+pub use headers::Headers;
+pub use request::{ClientRequest, Request};
+pub use response::{Accept, Opened, Refusal, Response};
+
+/// Where the opening handshake stands.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// A server waits for the client's request.
+    Request(server::AwaitingRequest),
+    /// A server's host has the request and owes an answer.
+    Answer(server::AwaitingAnswer),
+    /// A client waits for the server's response.
+    Response(client::AwaitingResponse),
+    /// A client was refused and reads the rest of the answer.
+    Body(client::AwaitingBody),
+}

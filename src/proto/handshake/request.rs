@@ -1,0 +1,211 @@
+//! Requests to open: [`Request`] as a server sees it, [`ClientRequest`] as a client makes it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::headers::{Headers, is_field_value, is_token};
+use crate::proto::Misuse;
+
+/// A client's valid request to open a connection; the host decides what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub(crate) target: String,
+    pub(crate) headers: Headers,
+    pub(crate) subprotocols: Vec<String>,
+}
+
+impl Request {
+    /// The request target as the client wrote it, such as `/chat?room=7`.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The target's path, such as `/chat`; percent-encoding is left as it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let resource = self.resource();
+        let path = resource.split('?').next().unwrap_or_default();
+        if path.is_empty() { "/" } else { path }
+    }
+
+    /// What follows the target's first `?`, such as `room=7`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.resource().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The target without scheme and authority, should the client have sent the absolute form.
+    fn resource(&self) -> &str {
+        match self.target.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+                let start = rest.find(['/', '?']).unwrap_or(rest.len());
+                &rest[start..]
+            }
+            Some(_) | None => &self.target,
+        }
+    }
+
+    /// All header fields.
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The `Host` header; there is exactly one in a valid request.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.headers.get("host").unwrap_or_default()
+    }
+
+    /// The `Origin` header. Browsers always send it, and a server that serves them should look at it (RFC 6455 section
+    /// 10.2).
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get("origin")
+    }
+
+    /// The subprotocols that the client offers, in its order of preference.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.subprotocols.iter().map(String::as_str)
+    }
+}
+
+/// What a client asks for.
+///
+/// ```
+/// use wsloop::proto::ClientRequest;
+///
+/// let request = ClientRequest::new("example.com:8080", "/chat?room=7")
+///     .header("Authorization", "Bearer 123")
+///     .subprotocol("chat.v2");
+/// # let _ = request;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRequest {
+    pub(crate) host: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) subprotocols: Vec<String>,
+}
+
+impl ClientRequest {
+    /// Asks `host` (as it shall stand in the `Host` header, with the port unless it is the scheme's own) for `target` (a
+    /// path that begins with `/`, with the query if there is one). What is given is checked by
+    /// [`Connection::client`](crate::proto::Connection::client).
+    #[must_use]
+    pub fn new(host: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            target: target.into(),
+            headers: Vec::new(),
+            subprotocols: Vec::new(),
+        }
+    }
+
+    /// Adds a header; those of the handshake itself can't be given.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Offers a subprotocol; the first is the most wanted.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Whether it can be sent.
+    pub(crate) fn check(&self) -> Result<(), Misuse> {
+        let printable = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable(&self.host) {
+            return Err(Misuse::InvalidHost);
+        }
+        // RFC 6455 section 3: no fragment in a WebSocket address.
+        if !printable(&self.target) || !self.target.starts_with('/') || self.target.contains('#') {
+            return Err(Misuse::InvalidTarget);
+        }
+        check_headers(&self.headers)?;
+        for (index, name) in self.subprotocols.iter().enumerate() {
+            if !is_token(name) || self.subprotocols[..index].contains(name) {
+                return Err(Misuse::InvalidSubprotocol);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether headers of the host's may stand beside the handshake's own.
+pub(crate) fn check_headers(headers: &[(String, String)]) -> Result<(), Misuse> {
+    for (name, value) in headers {
+        if !is_token(name) || !is_field_value(value) {
+            return Err(Misuse::InvalidHeader);
+        }
+        let of_handshake = ["host", "upgrade", "connection", "content-length", "transfer-encoding"];
+        if of_handshake.iter().any(|own| name.eq_ignore_ascii_case(own))
+            || name
+                .get(..14)
+                .is_some_and(|start| start.eq_ignore_ascii_case("sec-websocket-"))
+        {
+            return Err(Misuse::ReservedHeader);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_target() {
+        for (target, path, query) in [
+            ("/", "/", None),
+            ("/chat?room=7?", "/chat", Some("room=7?")),
+            ("http://example.com", "/", None),
+            ("ws://example.com?x", "/", Some("x")),
+            ("wss://example.com:1/a/b?c", "/a/b", Some("c")),
+            ("/go?to=http://x/y", "/go", Some("to=http://x/y")),
+        ] {
+            let request = Request {
+                target: target.into(),
+                headers: Headers::default(),
+                subprotocols: Vec::new(),
+            };
+            assert_eq!((request.path(), request.query()), (path, query), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_sent_is_named() {
+        let ok = || ClientRequest::new("a:1", "/");
+        assert_eq!(ok().header("X", "y").subprotocol("p").check(), Ok(()));
+        assert_eq!(ClientRequest::new("", "/").check(), Err(Misuse::InvalidHost));
+        assert_eq!(ClientRequest::new("a\r\nb", "/").check(), Err(Misuse::InvalidHost));
+        for target in ["", "x", "/a b", "/a\r\n", "/#top"] {
+            assert_eq!(
+                ClientRequest::new("a", target).check(),
+                Err(Misuse::InvalidTarget),
+                "{target:?}"
+            );
+        }
+        assert_eq!(ok().header("X", "y\r\nZ: 1").check(), Err(Misuse::InvalidHeader));
+        assert_eq!(ok().header("X y", "").check(), Err(Misuse::InvalidHeader));
+        for name in [
+            "Host",
+            "upgrade",
+            "CONNECTION",
+            "Sec-WebSocket-Key",
+            "sec-websocket-extensions",
+        ] {
+            assert_eq!(ok().header(name, "x").check(), Err(Misuse::ReservedHeader), "{name}");
+        }
+        assert_eq!(ok().subprotocol("a b").check(), Err(Misuse::InvalidSubprotocol));
+        assert_eq!(
+            ok().subprotocol("a").subprotocol("a").check(),
+            Err(Misuse::InvalidSubprotocol)
+        );
+    }
+}

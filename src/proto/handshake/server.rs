@@ -1,0 +1,192 @@
+//! The server's path through the opening handshake (RFC 6455 section 4.2).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::head::{self, HeadBuffer, Search};
+use super::headers::{Headers, is_token};
+use super::request::check_headers;
+use super::response::write_line;
+use super::{Accept, Opened, Request, Response, key};
+use crate::proto::{BadRequest, Limits, Misuse};
+
+/// Waits for the end of the client's request.
+#[derive(Debug, Default)]
+pub(crate) struct AwaitingRequest {
+    head: HeadBuffer,
+}
+
+/// What new bytes made of a wait for the request.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// More bytes are needed; all of the new ones were kept.
+    Waiting,
+    /// The request is there, `consumed` new bytes long.
+    Request {
+        consumed: usize,
+        request: Request,
+        next: AwaitingAnswer,
+    },
+    /// The request must be refused.
+    Bad(BadRequest),
+}
+
+impl AwaitingRequest {
+    /// Takes the next bytes of the request.
+    pub(crate) fn read(&mut self, new: &[u8], limits: &Limits) -> Progress {
+        match self.head.search(new, limits.head_bytes) {
+            Search::Open => {
+                self.head.keep(new);
+                Progress::Waiting
+            }
+            Search::TooLong => Progress::Bad(self.too_long(new, limits.head_bytes)),
+            Search::Ends(consumed) => match parse(self.head.join(&new[..consumed]), limits) {
+                Ok((request, next)) => Progress::Request {
+                    consumed,
+                    request,
+                    next,
+                },
+                Err(cause) => Progress::Bad(cause),
+            },
+        }
+    }
+
+    /// Tells a target that fills the head (414) from too many fields (431).
+    fn too_long(&mut self, new: &[u8], limit_bytes: usize) -> BadRequest {
+        let room = limit_bytes.saturating_sub(self.head.len());
+        let head = self.head.join(&new[..room.min(new.len())]);
+        if head.contains(&b'\n') {
+            BadRequest::HeadTooBig
+        } else {
+            BadRequest::TargetTooLong
+        }
+    }
+}
+
+/// Reads a whole head and checks it against RFC 6455 section 4.2.1, in the order in which HTTP would.
+fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadRequest> {
+    let mut fields = alloc::vec![httparse::EMPTY_HEADER; head::lines(head).min(limits.head_fields)];
+    let mut parsed = httparse::Request::new(&mut fields);
+    match parsed.parse(head) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(BadRequest::HeadTooBig),
+        Err(httparse::Error::Version) => return Err(BadRequest::HttpVersion),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(BadRequest::Malformed),
+    }
+    // Section 4.2.1, item 1: HTTP/1.1 or higher, and GET.
+    if parsed.version != Some(1) {
+        return Err(BadRequest::HttpVersion);
+    }
+    if parsed.method != Some("GET") {
+        return Err(BadRequest::Method);
+    }
+    let target = parsed
+        .path
+        .map(String::from)
+        .filter(|target| is_target(target))
+        .ok_or(BadRequest::Target)?;
+    let headers = Headers::from_parsed(parsed.headers);
+    let (accept, subprotocols) = check(&headers)?;
+    let request = Request {
+        target,
+        headers,
+        subprotocols: subprotocols.clone(),
+    };
+    Ok((request, AwaitingAnswer { accept, subprotocols }))
+}
+
+/// Section 4.2.1, item 1, and RFC 9112 section 3.2: a path or an absolute address.
+fn is_target(target: &str) -> bool {
+    let absolute = || {
+        target.split_once("://").is_some_and(|(scheme, rest)| {
+            let scheme_ok = ["http", "https", "ws", "wss"]
+                .iter()
+                .any(|known| scheme.eq_ignore_ascii_case(known));
+            scheme_ok && !rest.is_empty()
+        })
+    };
+    !target.contains('#') && (target.starts_with('/') || absolute())
+}
+
+/// The checks of section 4.2.1 on header fields; gives the answer to the key, and the offered subprotocols.
+fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
+    // Item 2, and RFC 9112 section 3.2.
+    let host = headers.only("host").ok_or(BadRequest::Host)?;
+    if host.is_empty() || !host.iter().all(u8::is_ascii_graphic) {
+        return Err(BadRequest::Host);
+    }
+    // Item 3.
+    if !headers.list_has("upgrade", "websocket") {
+        return Err(BadRequest::Upgrade);
+    }
+    // Item 4.
+    if !headers.list_has("connection", "upgrade") {
+        return Err(BadRequest::Connection);
+    }
+    // Item 6, before the key: a client of another version may have no key at all.
+    if headers.only("sec-websocket-version") != Some(b"13") {
+        return Err(BadRequest::Version);
+    }
+    // Item 5.
+    let key = headers
+        .only("sec-websocket-key")
+        .filter(|key| key::is_valid(key))
+        .ok_or(BadRequest::Key)?;
+    // What follows the head is read as frames, so nothing may claim it as a body.
+    let has_length = headers.values("content-length").any(|value| value != b"0");
+    if has_length || headers.values("transfer-encoding").next().is_some() {
+        return Err(BadRequest::Body);
+    }
+    // Item 8, and section 4.1, item 10: tokens, each named once.
+    let mut subprotocols = Vec::new();
+    for name in headers.list("sec-websocket-protocol") {
+        if !is_token(name) || subprotocols.iter().any(|known| known == name) {
+            return Err(BadRequest::Subprotocol);
+        }
+        subprotocols.push(String::from(name));
+    }
+    Ok((key::accept(key), subprotocols))
+}
+
+/// The host has the request and owes its answer.
+#[derive(Debug)]
+pub(crate) struct AwaitingAnswer {
+    accept: String,
+    subprotocols: Vec<String>,
+}
+
+impl AwaitingAnswer {
+    /// Appends the 101 to `output` (section 4.2.2, item 5).
+    pub(crate) fn accept(&self, answer: &Accept, output: &mut Vec<u8>) -> Result<Opened, Misuse> {
+        check_headers(&answer.headers)?;
+        if let Some(name) = &answer.subprotocol
+            && !self.subprotocols.contains(name)
+        {
+            return Err(Misuse::SubprotocolNotOffered);
+        }
+        write_line(output, &["HTTP/1.1 101 Switching Protocols"]);
+        write_line(output, &["Upgrade: websocket"]);
+        write_line(output, &["Connection: Upgrade"]);
+        write_line(output, &["Sec-WebSocket-Accept: ", &self.accept]);
+        if let Some(name) = &answer.subprotocol {
+            write_line(output, &["Sec-WebSocket-Protocol: ", name]);
+        }
+        let mut headers = Headers::default();
+        for (name, value) in &answer.headers {
+            write_line(output, &[name, ": ", value]);
+            headers.push(name.as_bytes(), value.as_bytes());
+        }
+        write_line(output, &[]);
+        Ok(Opened {
+            subprotocol: answer.subprotocol.clone(),
+            headers,
+        })
+    }
+
+    /// Appends the refusal to `output`.
+    pub(crate) fn refuse(&self, response: &Response, output: &mut Vec<u8>) -> Result<(), Misuse> {
+        response.check()?;
+        response.write(output);
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Bytes that wait to be sent, and the pongs among them.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::mem;
+
+/// Written bytes are cut off the front only when they are this many and half of all, so that the copying is paid for.
+const COMPACT_BYTES: usize = 64 << 10;
+
+/// Bytes that wait to be sent, in one buffer that the host may lend and take back.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Output {
+    /// What waits.
+    #[inline]
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// How much waits, in bytes.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    /// The buffer, to append to, with room for `more` bytes.
+    #[inline]
+    pub(crate) fn append(&mut self, more: usize) -> &mut Vec<u8> {
+        if self.written >= COMPACT_BYTES {
+            self.compact();
+        }
+        self.bytes.reserve(more);
+        &mut self.bytes
+    }
+
+    #[cold]
+    fn compact(&mut self) {
+        if self.written >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// The first `count` waiting bytes were sent; gives how many there really were.
+    #[inline]
+    pub(crate) fn transmitted(&mut self, count: usize) -> usize {
+        let count = count.min(self.len());
+        self.written += count;
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+        }
+        count
+    }
+
+    /// Takes an empty buffer to write into, unless there is one already.
+    pub(crate) fn lend(&mut self, mut buffer: Vec<u8>) {
+        if self.bytes.capacity() == 0 {
+            buffer.clear();
+            self.bytes = buffer;
+        }
+    }
+
+    /// Gives the buffer back, if nothing is in it.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        (self.bytes.is_empty() && self.bytes.capacity() > 0).then(|| mem::take(&mut self.bytes))
+    }
+}
+
+/// Knows which waiting bytes are pongs, so that a peer that pings and never reads can't make the queue grow.
+#[derive(Debug, Default)]
+pub(crate) struct Pongs {
+    /// Of each waiting pong: where it ends, counted in `sent`, and how long it is.
+    waiting: VecDeque<(u64, usize)>,
+    /// All their lengths.
+    bytes: usize,
+    /// Bytes sent since this began to count.
+    sent: u64,
+    /// The latest ping's payload, if the bound kept it from being answered.
+    latest: Option<Vec<u8>>,
+}
+
+impl Pongs {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.latest.is_none()
+    }
+
+    /// Whether less than the bound is waiting.
+    pub(crate) const fn has_room(&self, bound_bytes: usize) -> bool {
+        self.bytes < bound_bytes
+    }
+
+    /// A pong of `frame_bytes` was queued; with it, `queued_bytes` wait in all.
+    pub(crate) fn queued(&mut self, frame_bytes: usize, queued_bytes: usize) {
+        self.bytes += frame_bytes;
+        self.waiting.push_back((self.sent + queued_bytes as u64, frame_bytes));
+    }
+
+    /// `count` bytes of the queue were sent.
+    pub(crate) fn transmitted(&mut self, count: usize) {
+        self.sent += count as u64;
+        while let Some(&(end, frame_bytes)) = self.waiting.front() {
+            if end > self.sent {
+                break;
+            }
+            self.bytes -= frame_bytes;
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Remembers a ping that has to wait; an older one that waited is never answered.
+    pub(crate) fn defer(&mut self, payload: &[u8]) {
+        let latest = self.latest.get_or_insert_default();
+        latest.clear();
+        latest.extend_from_slice(payload);
+    }
+
+    /// Whether a ping waits for room.
+    pub(crate) const fn is_deferring(&self) -> bool {
+        self.latest.is_some()
+    }
+
+    /// The payload of the ping that waited.
+    pub(crate) fn take_deferred(&mut self) -> Option<Vec<u8>> {
+        self.latest.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_leaves_the_buffer_in_the_end() {
+        let mut output = Output::default();
+        output.append(0).extend_from_slice(&[7; 3 * COMPACT_BYTES]);
+        assert_eq!(output.transmitted(2 * COMPACT_BYTES), 2 * COMPACT_BYTES);
+        output.append(1).push(9);
+        assert_eq!(output.bytes.len(), COMPACT_BYTES + 1);
+        assert_eq!(output.pending().last(), Some(&9));
+        assert_eq!(output.transmitted(usize::MAX), COMPACT_BYTES + 1);
+        assert_eq!((output.bytes.len(), output.written), (0, 0));
+    }
+
+    #[test]
+    fn a_buffer_is_lent_and_taken_back_empty() {
+        let mut output = Output::default();
+        assert_eq!(output.reclaim(), None);
+        output.lend(alloc::vec![1, 2, 3]);
+        output.append(1).push(4);
+        assert_eq!(output.pending(), [4]);
+        assert_eq!(output.reclaim(), None);
+        output.transmitted(1);
+        assert_eq!(output.reclaim(), Some(Vec::new()));
+        assert_eq!(output.reclaim(), None);
+    }
+
+    #[test]
+    fn pongs_are_counted_until_their_last_byte_has_left() {
+        let mut pongs = Pongs::default();
+        pongs.queued(4, 10);
+        pongs.queued(6, 16);
+        assert!(pongs.has_room(11) && !pongs.has_room(10));
+        pongs.transmitted(9);
+        assert!(!pongs.has_room(10));
+        pongs.transmitted(1);
+        assert!(pongs.has_room(7) && !pongs.has_room(6));
+        pongs.transmitted(6);
+        assert!(pongs.is_idle());
+    }
+}

@@ -1,0 +1,379 @@
+//! How bytes become events: [`Connection::poll_event`] and what stands behind it.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use super::assembling::{Frame, Reading};
+use super::connection::{Connection, Fate};
+use super::handshake::{Opening, client, server};
+use super::message::{ControlPayload, MessageBuf, Payload};
+use super::state::Stage;
+use super::wire::header::{self, Header, Opcode};
+use super::wire::{close, mask, utf8};
+use super::{Closed, Entropy, Event, Failure, Input, Phase, Response, Violation};
+
+/// What one step of reading gave: an event, or the need for more bytes.
+type Step<'b> = Result<Option<Event<'b>>, Violation>;
+
+impl Connection {
+    /// The next event from `input`, or `None` when it is read to its end. An event borrows the bytes that were lent, not
+    /// the connection, so the host may send before it asks again.
+    #[inline]
+    pub fn poll_event<'b>(&mut self, input: &mut Input<'b>, entropy: &mut impl Entropy) -> Option<Event<'b>> {
+        if self.stage.reads_frames()
+            && self.reading.is_between_frames()
+            && self.assembly.is_idle()
+            && self.rare.is_none()
+            && let Some(event) = self.read_whole(input)
+        {
+            return Some(event);
+        }
+        self.poll_event_slow(input, entropy)
+    }
+
+    /// The common case: a message in one frame that lies in `input` whole. `None`, with nothing changed, for all else.
+    #[inline]
+    fn read_whole<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
+        let &[first, second, ref rest @ ..] = input.rest() else {
+            return None;
+        };
+        let is_text = match first {
+            0x81 => true,
+            0x82 => false,
+            _ => return None,
+        };
+        let masked = self.side.peer().masks();
+        // With the mask bit as it must be, taking it off leaves the short length; else something that is none.
+        let short = if masked { second ^ 0x80 } else { second };
+        let (length, mut header_bytes) = match short {
+            0..126 => (usize::from(short), 2),
+            126 => {
+                let &[high, low] = rest.first_chunk::<2>()?;
+                let length = u16::from_be_bytes([high, low]);
+                if length < 126 {
+                    return None;
+                }
+                (usize::from(length), 4)
+            }
+            127.. => return None,
+        };
+        let mut key = [0; 4];
+        if masked {
+            key = *input.rest().get(header_bytes..)?.first_chunk::<4>()?;
+            header_bytes += 4;
+        }
+        let limits = &self.config.limits;
+        let bound = limits.frame_bytes.min(limits.message_bytes);
+        if input.rest().len() - header_bytes < length || length as u64 > bound || limits.fragments == 0 {
+            return None;
+        }
+        let (_, payload) = input.take(header_bytes + length).split_at_mut(header_bytes);
+        if masked {
+            mask::apply(payload, key);
+        }
+        if is_text && !utf8::is_valid(payload) {
+            return Some(self.fail(Violation::TextNotUtf8));
+        }
+        Some(Event::Message(MessageBuf::new(is_text, Payload::Borrowed(payload))))
+    }
+
+    #[inline(never)]
+    fn poll_event_slow<'b>(&mut self, input: &mut Input<'b>, entropy: &mut dyn Entropy) -> Option<Event<'b>> {
+        loop {
+            if let Some(rare) = &mut self.rare
+                && let Some(event) = rare.news.take()
+            {
+                self.tidy();
+                return Some(event);
+            }
+            let step = match self.stage {
+                Stage::Opening => self.read_opening(input),
+                Stage::Open | Stage::CloseSent if self.has_early() => self.read_early(entropy),
+                Stage::Open | Stage::CloseSent => self.read_frames(input, entropy),
+                Stage::CloseOwed(_) | Stage::Closed => {
+                    // RFC 6455 section 5.5.1 and 7.1.7: what follows a Close or a violation is not looked at.
+                    input.take(usize::MAX);
+                    Ok(None)
+                }
+            };
+            match step {
+                Ok(Some(event)) => return Some(event),
+                Err(violation) => return Some(self.fail(violation)),
+                Ok(None) if input.rest().is_empty() && !(self.stage.reads_frames() && self.has_early()) => break,
+                Ok(None) => {}
+            }
+        }
+        self.undrained = false;
+        self.meet_fate()
+    }
+
+    /// All input is read: if the transport ended or time ran out, that is the last event.
+    fn meet_fate<'b>(&mut self) -> Option<Event<'b>> {
+        if self.stage.has_ended() {
+            return None;
+        }
+        let phase = if self.stage == Stage::Opening {
+            Phase::Opening
+        } else {
+            Phase::Closing
+        };
+        let failure = match self.fate {
+            Fate::Alive => return None,
+            Fate::Ended => Failure::Lost,
+            Fate::TimedOut => Failure::TimedOut(phase),
+        };
+        // A refusal is more worth than how its body ended.
+        let failure = match self.opening.take().map(|opening| *opening) {
+            Some(Opening::Body(body)) => {
+                Failure::Refused(Box::new(body.into_refusal(matches!(failure, Failure::Lost))))
+            }
+            Some(Opening::Request(_) | Opening::Answer(_) | Opening::Response(_)) | None => failure,
+        };
+        self.end(None);
+        Some(Event::Failed(failure))
+    }
+
+    #[cold]
+    fn fail<'b>(&mut self, violation: Violation) -> Event<'b> {
+        self.end(violation.close_code());
+        Event::Failed(Failure::Violation(violation))
+    }
+
+    /// Reads the opening handshake's part of `input`.
+    fn read_opening<'b>(&mut self, input: &mut Input<'b>) -> Step<'b> {
+        let limits = &self.config.limits;
+        let Some(opening) = self.opening.as_deref_mut() else {
+            return Ok(None);
+        };
+        match opening {
+            Opening::Request(waiting) => match waiting.read(input.rest(), limits) {
+                server::Progress::Waiting => {
+                    input.take(usize::MAX);
+                    Ok(None)
+                }
+                server::Progress::Request {
+                    consumed,
+                    request,
+                    next,
+                } => {
+                    input.take(consumed);
+                    *opening = Opening::Answer(next);
+                    Ok(Some(Event::Request(Box::new(request))))
+                }
+                server::Progress::Bad(cause) => {
+                    let response = Response::from(cause);
+                    response.write(self.output.append(0));
+                    self.end(None);
+                    Ok(Some(Event::Failed(Failure::Refused(Box::new(
+                        response.into_refusal(Some(cause)),
+                    )))))
+                }
+            },
+            Opening::Answer(_) => {
+                let limit = limits.early_bytes;
+                let new = input.take(usize::MAX);
+                if !new.is_empty() {
+                    let early = &mut self.rare().early;
+                    if new.len() > limit.saturating_sub(early.len()) {
+                        return Err(Violation::EarlyData);
+                    }
+                    early.extend_from_slice(new);
+                }
+                Ok(None)
+            }
+            Opening::Response(waiting) => match waiting.read(input.rest(), limits)? {
+                client::Progress::Waiting => {
+                    input.take(usize::MAX);
+                    Ok(None)
+                }
+                client::Progress::Interim { consumed } => {
+                    input.take(consumed);
+                    Ok(None)
+                }
+                client::Progress::Opened { consumed, opened } => {
+                    input.take(consumed);
+                    self.open();
+                    Ok(Some(Event::Opened(Box::new(opened))))
+                }
+                client::Progress::Refused { consumed, body } => {
+                    input.take(consumed);
+                    *opening = Opening::Body(body);
+                    Ok(self.read_body(input))
+                }
+            },
+            Opening::Body(_) => Ok(self.read_body(input)),
+        }
+    }
+
+    /// Reads a refusal's body; gives the refusal when it is whole.
+    fn read_body<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
+        let Some(Opening::Body(body)) = self.opening.as_deref_mut() else {
+            return None;
+        };
+        let (consumed, done) = body.read(input.rest());
+        input.take(consumed);
+        if !done {
+            return None;
+        }
+        let opening = self.opening.take().map(|opening| *opening);
+        self.end(None);
+        match opening {
+            Some(Opening::Body(body)) => Some(Event::Failed(Failure::Refused(Box::new(body.into_refusal(false))))),
+            Some(Opening::Request(_) | Opening::Answer(_) | Opening::Response(_)) | None => None,
+        }
+    }
+
+    fn has_early(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.early.is_empty())
+    }
+
+    /// Reads frames that came before the host had accepted; their payloads can't be borrowed from the caller's bytes.
+    fn read_early<'b>(&mut self, entropy: &mut dyn Entropy) -> Step<'b> {
+        let rare = self.rare();
+        let mut early = mem::take(&mut rare.early);
+        let read = mem::take(&mut rare.early_read);
+        let mut input = Input::new(&mut early[read..]);
+        let event = self.read_frames(&mut input, entropy)?.map(Event::into_owned);
+        let read = read + input.consumed();
+        if read < early.len() && self.stage.reads_frames() {
+            let rare = self.rare();
+            rare.early = early;
+            rare.early_read = read;
+        } else {
+            self.tidy();
+        }
+        Ok(event)
+    }
+
+    /// Reads frames until one gives an event; `Ok(None)` means that `input` is read to its end.
+    fn read_frames<'b>(&mut self, input: &mut Input<'b>, entropy: &mut dyn Entropy) -> Step<'b> {
+        loop {
+            if let Reading::Header { .. } = self.reading {
+                let Some(header) = self.read_header(input)? else {
+                    return Ok(None);
+                };
+                self.assembly.admit(&header, &self.config.limits)?;
+                if let Some(event) = self.begin_frame(&header, input, entropy)? {
+                    return Ok(Some(event));
+                }
+            }
+            if let Reading::Payload(frame) = &mut self.reading {
+                let bytes = input.take(frame.share(input.rest().len()));
+                frame.unmask(bytes);
+                let frame = *frame;
+                if frame.opcode.is_control() {
+                    self.rare().control.extend_from_slice(bytes);
+                } else {
+                    self.assembly.push(bytes)?;
+                }
+                if !frame.is_complete() {
+                    return Ok(None);
+                }
+                self.reading = Reading::START;
+                if let Some(event) = self.finish_frame(frame, entropy)? {
+                    return Ok(Some(event));
+                }
+            }
+        }
+    }
+
+    /// Reads a header, the start of which may have come before.
+    fn read_header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Violation> {
+        let masked = self.side.peer().masks();
+        let Reading::Header { bytes, len } = &mut self.reading else {
+            return Ok(None);
+        };
+        let held = usize::from(*len);
+        let new = input.rest().len().min(bytes.len() - held);
+        bytes[held..held + new].copy_from_slice(&input.rest()[..new]);
+        match header::decode(&bytes[..held + new], masked)? {
+            Some(header) => {
+                input.take(header.bytes - held);
+                *len = 0;
+                Ok(Some(header))
+            }
+            None => {
+                input.take(new);
+                // At most 14.
+                *len = (held + new) as u8;
+                Ok(None)
+            }
+        }
+    }
+
+    /// A frame's header is read: gives its event at once if the payload can be borrowed, else begins to gather.
+    fn begin_frame<'b>(
+        &mut self,
+        header: &Header,
+        input: &mut Input<'b>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Event<'b>>, Violation> {
+        let is_message = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let lies_here = header.length <= input.rest().len() as u64;
+        if !lies_here || !(is_message || header.opcode.is_control()) {
+            if !header.opcode.is_control() {
+                self.assembly.begin_frame(header.opcode);
+            }
+            self.reading = Reading::Payload(Frame::new(header));
+            return Ok(None);
+        }
+        // No longer than the input, so the cast keeps it.
+        let payload = input.take(header.length as usize);
+        mask::apply(payload, header.key);
+        let payload = &*payload;
+        if header.opcode.is_control() {
+            return self.finish_control(header.opcode, Payload::Borrowed(payload), entropy);
+        }
+        let is_text = header.opcode == Opcode::Text;
+        if is_text && !utf8::is_valid(payload) {
+            return Err(Violation::TextNotUtf8);
+        }
+        Ok(Some(Event::Message(MessageBuf::new(
+            is_text,
+            Payload::Borrowed(payload),
+        ))))
+    }
+
+    /// A gathered frame is complete.
+    fn finish_frame<'b>(&mut self, frame: Frame, entropy: &mut dyn Entropy) -> Step<'b> {
+        if frame.opcode.is_control() {
+            let payload = mem::take(&mut self.rare().control);
+            let event = self.finish_control(frame.opcode, Payload::Owned(payload), entropy);
+            self.tidy();
+            return event;
+        }
+        if !frame.fin {
+            return Ok(None);
+        }
+        Ok(Some(Event::Message(self.assembly.finish()?)))
+    }
+
+    /// A control frame is there (RFC 6455 section 5.5).
+    fn finish_control<'b>(&mut self, opcode: Opcode, payload: Payload<'b>, entropy: &mut dyn Entropy) -> Step<'b> {
+        let payload = ControlPayload::new(payload).ok_or(Violation::ControlTooLong)?;
+        match opcode {
+            // Section 5.5.2: answered, also after our own Close, until the peer's.
+            Opcode::Ping => {
+                self.queue_pong(payload.as_bytes(), entropy);
+                Ok(Some(Event::Ping(payload)))
+            }
+            Opcode::Pong => Ok(Some(Event::Pong(payload))),
+            Opcode::Close => {
+                let (code, reason) = close::decode(payload.as_bytes())?;
+                let initiator = if self.stage == Stage::Open {
+                    self.side.peer()
+                } else {
+                    self.side
+                };
+                self.stage = self.stage.close_received(code);
+                self.forget_input();
+                Ok(Some(Event::Closed(Closed {
+                    code,
+                    reason,
+                    initiator,
+                })))
+            }
+            Opcode::Continuation | Opcode::Text | Opcode::Binary => Ok(None),
+        }
+    }
+}

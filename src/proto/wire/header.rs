@@ -1,0 +1,220 @@
+//! Frame headers (RFC 6455 section 5.2).
+
+use alloc::vec::Vec;
+
+use crate::proto::Violation;
+
+/// Longest header: two bytes, a 64-bit length, a mask.
+pub(crate) const MAX_BYTES: usize = 14;
+
+/// What a frame is (RFC 6455 section 5.2 and 11.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    Continuation,
+    Text,
+    Binary,
+    Close,
+    Ping,
+    Pong,
+}
+
+impl Opcode {
+    pub(crate) const fn as_bits(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+
+    const fn from_bits(bits: u8) -> Result<Self, Violation> {
+        match bits {
+            0x0 => Ok(Self::Continuation),
+            0x1 => Ok(Self::Text),
+            0x2 => Ok(Self::Binary),
+            0x8 => Ok(Self::Close),
+            0x9 => Ok(Self::Ping),
+            0xA => Ok(Self::Pong),
+            reserved => Err(Violation::ReservedOpcode(reserved)),
+        }
+    }
+
+    pub(crate) const fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+/// A decoded header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) fin: bool,
+    pub(crate) opcode: Opcode,
+    /// Length of the payload, in bytes.
+    pub(crate) length: u64,
+    /// The masking key; zeroes, which change nothing, for a frame without a mask.
+    pub(crate) key: [u8; 4],
+    /// Length of the header itself, in bytes.
+    pub(crate) bytes: usize,
+}
+
+/// Decodes the header at the start of `bytes`; `None` if it isn't complete.
+///
+/// Each rule is checked as soon as the bytes that it speaks of are there, so that an invalid header never has to be
+/// waited for. `masked` says whether the peer's frames must carry a mask.
+pub(crate) fn decode(bytes: &[u8], masked: bool) -> Result<Option<Header>, Violation> {
+    let Some(&first) = bytes.first() else { return Ok(None) };
+    // Without an extension that gives them a meaning, the reserved bits must be zero.
+    if first & 0x70 != 0 {
+        return Err(Violation::ReservedBits);
+    }
+    let fin = first & 0x80 != 0;
+    let opcode = Opcode::from_bits(first & 0x0F)?;
+    // Section 5.5.
+    if opcode.is_control() && !fin {
+        return Err(Violation::ControlFragmented);
+    }
+    let Some(&second) = bytes.get(1) else { return Ok(None) };
+    // Section 5.1.
+    if (second & 0x80 != 0) != masked {
+        return Err(if masked { Violation::Unmasked } else { Violation::Masked });
+    }
+    let short = second & 0x7F;
+    if opcode.is_control() && short > 125 {
+        return Err(Violation::ControlTooLong);
+    }
+    let Some((length, length_bytes)) = length(short, &bytes[2..])? else {
+        return Ok(None);
+    };
+    let mut at = 2 + length_bytes;
+    let mut key = [0; 4];
+    if masked {
+        let Some(found) = bytes.get(at..at + 4) else {
+            return Ok(None);
+        };
+        key.copy_from_slice(found);
+        at += 4;
+    }
+    Ok(Some(Header {
+        fin,
+        opcode,
+        length,
+        key,
+        bytes: at,
+    }))
+}
+
+/// The payload's length and how many bytes `rest` spends on it; the shortest form is a must (section 5.2).
+fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+    match short {
+        126 => {
+            let Some(&[high, low]) = rest.first_chunk::<2>() else {
+                return Ok(None);
+            };
+            match u16::from_be_bytes([high, low]) {
+                0..126 => Err(Violation::LengthNotMinimal),
+                length => Ok(Some((u64::from(length), 2))),
+            }
+        }
+        127 => {
+            if rest.first().is_some_and(|first| first & 0x80 != 0) {
+                return Err(Violation::LengthOverflow);
+            }
+            let Some(bytes) = rest.first_chunk::<8>() else {
+                return Ok(None);
+            };
+            match u64::from_be_bytes(*bytes) {
+                0..0x1_0000 => Err(Violation::LengthNotMinimal),
+                length => Ok(Some((length, 8))),
+            }
+        }
+        short => Ok(Some((u64::from(short), 0))),
+    }
+}
+
+/// Length of the header that [`encode`] writes, in bytes.
+#[inline]
+pub(crate) const fn encoded_bytes(length: usize, masked: bool) -> usize {
+    let mask = if masked { 4 } else { 0 };
+    match length {
+        0..126 => 2 + mask,
+        126..0x1_0000 => 4 + mask,
+        _ => 10 + mask,
+    }
+}
+
+/// Appends the header of an unfragmented frame, with the shortest form of its length; `key` is there if it is masked.
+#[inline]
+pub(crate) fn encode(output: &mut Vec<u8>, opcode: Opcode, length: usize, key: Option<[u8; 4]>) {
+    let first = 0x80 | opcode.as_bits();
+    let mask = if key.is_some() { 0x80 } else { 0 };
+    match length {
+        // The casts keep the value: each arm bounds it.
+        0..126 => output.extend_from_slice(&[first, mask | length as u8]),
+        126..0x1_0000 => {
+            let [high, low] = (length as u16).to_be_bytes();
+            output.extend_from_slice(&[first, mask | 126, high, low]);
+        }
+        _ => {
+            output.extend_from_slice(&[first, mask | 127]);
+            output.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    if let Some(key) = key {
+        output.extend_from_slice(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(length: usize, key: Option<[u8; 4]>) -> Vec<u8> {
+        let mut output = Vec::new();
+        encode(&mut output, Opcode::Binary, length, key);
+        output
+    }
+
+    #[test]
+    fn lengths_at_their_borders_come_back() {
+        for length in [0, 1, 125, 126, 127, 0xFFFF, 0x1_0000, usize::MAX >> 1] {
+            for key in [None, Some([1, 2, 3, 4])] {
+                let bytes = encoded(length, key);
+                assert_eq!(bytes.len(), encoded_bytes(length, key.is_some()));
+                let header = decode(&bytes, key.is_some()).unwrap().unwrap();
+                assert_eq!((header.length, header.bytes), (length as u64, bytes.len()));
+                assert_eq!(header.key, key.unwrap_or_default());
+                for cut in 0..bytes.len() {
+                    assert_eq!(
+                        decode(&bytes[..cut], key.is_some()),
+                        Ok(None),
+                        "length {length} cut at {cut}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rules_are_checked_as_soon_as_they_can_be() {
+        for (bytes, violation) in [
+            (&[0xC1][..], Violation::ReservedBits),
+            (&[0xA1], Violation::ReservedBits),
+            (&[0x91], Violation::ReservedBits),
+            (&[0x83], Violation::ReservedOpcode(3)),
+            (&[0x8F], Violation::ReservedOpcode(15)),
+            (&[0x08], Violation::ControlFragmented),
+            (&[0x81, 0x80], Violation::Masked),
+            (&[0x89, 126], Violation::ControlTooLong),
+            (&[0x82, 126, 0, 125], Violation::LengthNotMinimal),
+            (&[0x82, 127, 0x80], Violation::LengthOverflow),
+            (&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Violation::LengthNotMinimal),
+        ] {
+            assert_eq!(decode(bytes, false), Err(violation), "{bytes:x?}");
+            assert_eq!(decode(&bytes[..bytes.len() - 1], false), Ok(None), "{bytes:x?}");
+        }
+        assert_eq!(decode(&[0x81, 0x05], true), Err(Violation::Unmasked));
+    }
+}
