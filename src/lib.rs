@@ -24,5 +24,31 @@ pub mod connector;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod proto;
+#[cfg(feature = "sys")]
+pub mod sys;
 #[cfg(feature = "tls")]
 pub mod tls;
+
+/// The event loop as most programs want it: an [`engine::Engine`] on the real system.
+///
+/// ```no_run
+/// use wsloop::EventLoop;
+/// use wsloop::engine::{Config, Event, Events, ListenOptions};
+///
+/// let mut event_loop = EventLoop::new(Config::default())?;
+/// let listener = event_loop.listen(ListenOptions::new("127.0.0.1:9001"))?;
+/// println!("listening on ws://{}", event_loop.local_addr(listener)?);
+/// let mut events = Events::default();
+/// loop {
+///     event_loop.poll(&mut events, None)?;
+///     for (stream, event) in &events {
+///         if let Event::Message(message) = event {
+///             // It may have begun to close meanwhile: then the echo is of no use to anybody.
+///             let _ = event_loop.send(stream, message);
+///         }
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "sys")]
+pub type EventLoop = engine::Engine<sys::MioSys>;

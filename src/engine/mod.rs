@@ -1,5 +1,38 @@
 //! Many connections on one thread: listeners, timers, stream ids and the event queue, generic over [`Sys`].
+//!
+//! The face of the room is [`Engine`] with its host-owned [`Events`]; with the real system beneath it is
+//! [`EventLoop`](crate::EventLoop). Inside, each connection is a `Stream`: `reading` brings bytes from its socket
+//! through the protocol to events, `writing` what is to be sent to the socket, `ending` closes in good order, `dial`
+//! and `listener` are the two ways in, `secure` puts TLS in between. `turn` is one poll.
 
+mod core;
+mod dial;
+mod ending;
+// The type that the room is named for has a file of its own name.
+#[allow(clippy::module_inception)]
+mod engine;
+mod error;
+mod events;
+mod handle;
+mod id;
+mod listener;
+mod options;
+mod pool;
+mod reading;
 mod seam;
+mod secure;
+mod slab;
+mod stream;
+mod timers;
+mod turn;
+mod writing;
 
+pub use self::core::Counters;
+pub use engine::Engine;
+pub use error::{Error, Failure, IoFailure, Misuse, Phase};
+pub use events::{Event, Events, Iter, Notice};
+pub use handle::{Handle, HandleError};
+pub use id::{ListenerId, StreamId};
+pub use options::{Config, ConnectOptions, ListenOptions, QueueOptions, SlowReader};
 pub use seam::{FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
+pub use writing::Sent;

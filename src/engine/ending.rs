@@ -1,0 +1,84 @@
+//! From the last event to the closed socket, so that the last frame is not lost.
+//!
+//! A socket that is closed while bytes of the peer's lie unread in it sends a reset, and a reset makes the peer's
+//! system forget what it has received and not handed out yet. So the sending side is shut down first, what comes is
+//! read and forgotten, and the socket is closed when the peer's side has ended too, or when a deadline passes.
+
+use std::vec::Vec;
+
+use super::core::Core;
+use super::events::Entry;
+use super::id::StreamId;
+use super::seam::Sys;
+use super::stream::{Flags, NEVER, Phase, Stream};
+
+impl<S: Sys> Stream<S> {
+    /// Takes the next step towards the end of a stream whose last event is out. True when its socket is closed.
+    pub(super) fn settle(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) -> bool {
+        if self.phase != Phase::Ending {
+            self.phase = Phase::Ending;
+            self.dial = None;
+            self.deadline = core.now + core.config.linger_timeout;
+        }
+        self.flush(id, core, sink);
+        if self.flags.has(Flags::UNWRITABLE) {
+            self.close_socket(core);
+            return true;
+        }
+        if self.flags.has(Flags::BLOCKED) {
+            if self.flags.has(Flags::CUT) {
+                self.cut(core);
+                return true;
+            }
+            return false;
+        }
+        if !self.finish_secure(id, core, sink) {
+            return false;
+        }
+        if self.flags.has(Flags::EOF.or(Flags::CUT)) {
+            self.close_socket(core);
+            return true;
+        }
+        // RFC 6455 section 7.1.1: the server closes first; a client waits for that for a reasonable time.
+        if self.is_server() && !self.flags.has(Flags::SHUT) && !self.shut_down(core) {
+            return true;
+        }
+        self.mark_ready(id, core);
+        self.rearm(id, core);
+        false
+    }
+
+    fn shut_down(&mut self, core: &mut Core<S>) -> bool {
+        self.flags.set(Flags::SHUT);
+        let done = self
+            .socket
+            .as_mut()
+            .is_some_and(|socket| core.sys.shutdown(socket).is_ok());
+        if !done {
+            self.close_socket(core);
+        }
+        done
+    }
+
+    /// Closes the socket with a reset: what is unsent is dropped at once.
+    pub(super) fn cut(&mut self, core: &mut Core<S>) {
+        if let Some(socket) = &mut self.socket {
+            core.sys.reset_on_close(socket);
+        }
+        self.close_socket(core);
+    }
+
+    /// Closes the socket and gives back what the stream has borrowed.
+    pub(super) fn close_socket(&mut self, core: &mut Core<S>) {
+        if let Some(socket) = self.socket.take() {
+            core.sys.close(socket);
+        }
+        if let Some(buffer) = self.conn.reclaim_output() {
+            core.pool.give(buffer);
+        }
+        self.secure = None;
+        self.dial = None;
+        self.deadline = NEVER;
+        self.leave_handshake();
+    }
+}

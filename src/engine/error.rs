@@ -1,0 +1,190 @@
+//! What can go wrong, by whose fault it is: the system's ([`Error`]), the caller's ([`Misuse`]), or a single
+//! connection's ([`Failure`]).
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::string::{String, ToString};
+
+use crate::proto;
+
+/// A call could not do its work; the engine and its other streams are as before.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system refused something.
+    Io {
+        /// What was being done, to be followed by the reason: `opening the system's poll`.
+        doing: &'static str,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The system refused to listen.
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// The reason: in use, not ours, no permission.
+        source: io::Error,
+    },
+    /// An address to listen on that is neither `ip:port`, `[ip]:port` nor `localhost:port`; or a URL to connect to
+    /// that can't be read. The text names it and says what was expected.
+    Address(String),
+    /// A request that can't be sent as HTTP: a header or a target with characters that have no place there.
+    Request(proto::Misuse),
+    /// A `wss` URL without a TLS configuration.
+    TlsMissing,
+    /// The TLS session could not be set up: a server name that is none, say.
+    #[cfg(feature = "tls")]
+    Tls(crate::tls::Error),
+    /// The engine drains or is stopped: it takes no new listeners and connections.
+    Stopping,
+    /// `Config::connections_max` is reached.
+    TooManyConnections,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, source } => write!(formatter, "{doing}: {source}"),
+            Self::Listen { addr, source } => write!(formatter, "can't listen on {addr}: {source}"),
+            Self::Address(text) => formatter.write_str(text),
+            Self::Request(misuse) => write!(formatter, "the request can't be sent: {misuse}"),
+            Self::TlsMissing => formatter.write_str("a wss:// address needs a TLS configuration"),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => fmt::Display::fmt(error, formatter),
+            Self::Stopping => formatter.write_str("the event loop is stopping"),
+            Self::TooManyConnections => formatter.write_str("the limit of connections is reached"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } | Self::Listen { source, .. } => Some(source),
+            Self::Request(misuse) => Some(misuse),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => Some(error),
+            Self::Address(_) | Self::TlsMissing | Self::Stopping | Self::TooManyConnections => None,
+        }
+    }
+}
+
+/// The caller asked for what can't be done; nothing was changed by the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// No stream has this id: it never was, or it has ended and its last event has been handed out.
+    NoSuchStream,
+    /// No listener has this id.
+    NoSuchListener,
+    /// The stream isn't connected yet.
+    NotConnected,
+    /// The protocol does not allow it now: a message before the stream is open, or after its Close; a ping of more
+    /// than 125 bytes.
+    Protocol(proto::Misuse),
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchStream => formatter.write_str("no such stream"),
+            Self::NoSuchListener => formatter.write_str("no such listener"),
+            Self::NotConnected => formatter.write_str("the stream is not connected yet"),
+            Self::Protocol(misuse) => fmt::Display::fmt(misuse, formatter),
+        }
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+impl From<proto::Misuse> for Misuse {
+    fn from(misuse: proto::Misuse) -> Self {
+        Self::Protocol(misuse)
+    }
+}
+
+/// Why a stream ended other than by a closing handshake.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The peer broke the protocol, refused the opening handshake, ended without a Close, or let a time-out pass.
+    Protocol(proto::Failure),
+    /// The TLS session failed; the text says why.
+    #[cfg(feature = "tls")]
+    Tls(crate::tls::Error),
+    /// The system reported an error on the connection: a reset, most often.
+    Io(IoFailure),
+    /// None of the host's addresses could be connected to.
+    Dial {
+        /// The address tried last.
+        addr: SocketAddr,
+        /// Why that failed.
+        error: IoFailure,
+    },
+    /// The host's name has no address.
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the system said.
+        error: IoFailure,
+    },
+    /// A time-out of the engine passed.
+    TimedOut(Phase),
+    /// This side cut the connection: `abort`, a stop, or a deadline of `close_now` or `drain`.
+    Aborted,
+}
+
+/// What the engine was waiting for when time ran out; the protocol's own handshakes are
+/// [`proto::Failure::TimedOut`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The name look-up and the connection to one of its addresses (`ConnectOptions::dial_timeout`).
+    Dial,
+    /// The TLS handshake (`ListenOptions::tls_timeout`, `ConnectOptions::tls_timeout`).
+    Tls,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(failure) => fmt::Display::fmt(failure, formatter),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => fmt::Display::fmt(error, formatter),
+            Self::Io(error) => write!(formatter, "the connection was lost: {error}"),
+            Self::Dial { addr, error } => write!(formatter, "can't connect to {addr}: {error}"),
+            Self::Resolve { host, error } => write!(formatter, "can't find an address of {host}: {error}"),
+            Self::TimedOut(Phase::Dial) => formatter.write_str("connecting timed out"),
+            Self::TimedOut(Phase::Tls) => formatter.write_str("the TLS handshake timed out"),
+            Self::Aborted => formatter.write_str("the connection was cut by this side"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An [`io::Error`] that can be kept and compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IoFailure {
+    /// The kind, for programs.
+    pub kind: io::ErrorKind,
+    /// What the system says, for people.
+    pub text: String,
+}
+
+impl From<io::Error> for IoFailure {
+    fn from(error: io::Error) -> Self {
+        Self {
+            kind: error.kind(),
+            text: error.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for IoFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for IoFailure {}

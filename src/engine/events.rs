@@ -1,0 +1,296 @@
+//! The queue of events, which the host owns, and the arena that their payloads lie in.
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::error::{Failure, IoFailure, Misuse};
+use super::id::{ListenerId, StreamId};
+use super::seam::Signal;
+use crate::proto::{Closed, Message, Opened, Request};
+
+/// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and what is
+/// read should still be in the processor's cache when it is sent on.
+const DEFAULT_BYTES: usize = 1 << 20;
+
+/// Smallest arena: one read must make progress through any header.
+const MIN_BYTES: usize = 4 << 10;
+
+/// Largest arena: places in it are kept in 32 bits.
+const MAX_BYTES: usize = 1 << 31;
+
+/// Events after which no more is read in the same turn. One read may pass it by what it holds.
+const ENTRIES_MAX: usize = 16 << 10;
+
+/// What happened on the streams of an engine during one [`poll`](super::Engine::poll), in order.
+///
+/// The queue owns the memory that sockets are read into, so that payloads can be borrowed from it while the host
+/// calls the engine:
+///
+/// ```
+/// # #[cfg(feature = "net")] {
+/// use wsloop::EventLoop;
+/// use wsloop::engine::{Event, Events, Misuse};
+///
+/// fn echo(event_loop: &mut EventLoop, events: &Events) -> Result<(), Misuse> {
+///     for (stream, event) in events {
+///         if let Event::Message(message) = event {
+///             event_loop.send(stream, message)?;
+///         }
+///     }
+///     Ok(())
+/// }
+/// # }
+/// ```
+///
+/// When the arena is full the engine stops reading and goes on at the next poll: nothing is lost, and the memory is
+/// bounded by the capacity (and by the messages that are larger than a read, which bring their own).
+pub struct Events {
+    pub(super) arena: Box<[u8]>,
+    /// Bytes of the arena that events point into.
+    pub(super) used: usize,
+    pub(super) entries: Vec<Entry>,
+    /// Messages that came in pieces.
+    pub(super) owned: Vec<Vec<u8>>,
+    /// Payloads of pings and pongs.
+    pub(super) control: Vec<u8>,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// One event, as it is kept.
+pub(super) struct Entry {
+    pub(super) stream: StreamId,
+    pub(super) kind: Kind,
+}
+
+pub(super) enum Kind {
+    Message {
+        is_text: bool,
+        place: Place,
+    },
+    /// An index into `owned`.
+    Owned {
+        is_text: bool,
+        index: u32,
+    },
+    Ping(Place),
+    Pong(Place),
+    HighWater {
+        queued_bytes: usize,
+    },
+    LowWater {
+        queued_bytes: usize,
+    },
+    Request(Box<Request>),
+    Opened(Box<Opened>),
+    Closed(Box<Closed>),
+    Failed(Box<Failure>),
+}
+
+/// Where a payload lies.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    start: u32,
+    len: u32,
+}
+
+impl Place {
+    /// The last `len` bytes before `end`. Both are below 2^32, as the arena's size is.
+    #[inline]
+    pub(super) const fn before(end: usize, len: usize) -> Self {
+        Self {
+            start: (end - len) as u32,
+            len: len as u32,
+        }
+    }
+
+    #[inline]
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        bytes.get(start..start + self.len as usize).unwrap_or_default()
+    }
+}
+
+/// What happened on a stream.
+///
+/// Per stream the host sees `Request? Opened? Message* (Closed | Failed)`, the last exactly once; pings, pongs and
+/// water marks come in between. The stream's id is good until the poll after its last event.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A client asks to open the stream; now [`accept`](super::Engine::accept) or [`refuse`](super::Engine::refuse).
+    /// Comes only if the listener's options ask for it.
+    Request(&'a Request),
+    /// The stream is open: messages may be sent.
+    Opened(&'a Opened),
+    /// A whole message.
+    Message(Message<'a>),
+    /// A ping, which is answered without the host's doing; comes only if the options ask for control events.
+    Ping(&'a [u8]),
+    /// A pong; comes only if the options ask for control events.
+    Pong(&'a [u8]),
+    /// More bytes wait to be sent than the stream's high-water mark, after as much was written as the system took.
+    HighWater {
+        /// Bytes that wait.
+        queued_bytes: usize,
+    },
+    /// The queue is down to the low-water mark. It comes after [`Event::HighWater`], or after a `send` that answered
+    /// [`Sent::AboveHighWater`](super::Sent::AboveHighWater).
+    LowWater {
+        /// Bytes that still wait.
+        queued_bytes: usize,
+    },
+    /// The end: both sides have sent their Close, or this side's answer leaves at the next poll. Until that poll
+    /// messages can still be sent, unless the Close of this side has been.
+    Closed(&'a Closed),
+    /// The end, of any other kind.
+    Failed(&'a Failure),
+}
+
+/// What happened that belongs to no stream.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Another thread called [`Handle::wake`](super::Handle::wake).
+    Woken,
+    /// The process was asked to stop.
+    Signal(Signal),
+    /// A file or standard stream that would have blocked may be ready.
+    Files,
+    /// The system has no more room for connections (open files, most often). The listener accepts none for a tenth of
+    /// a second and then tries again.
+    ListenerPaused {
+        /// The listener.
+        listener: ListenerId,
+        /// What the system said.
+        error: IoFailure,
+    },
+    /// A command given through a [`Handle`](super::Handle) could not be carried out.
+    CommandFailed {
+        /// The stream that it was for.
+        stream: StreamId,
+        /// Why.
+        misuse: Misuse,
+    },
+}
+
+impl Events {
+    /// An empty queue whose arena holds `bytes` (at least 4 KiB, at most 2 GiB); it is allocated once.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            arena: vec![0; bytes.clamp(MIN_BYTES, MAX_BYTES)].into_boxed_slice(),
+            used: 0,
+            entries: Vec::new(),
+            owned: Vec::new(),
+            control: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// The events of streams, in order.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter {
+            events: self,
+            entries: self.entries.iter(),
+        }
+    }
+
+    /// What happened that belongs to no stream.
+    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.iter()
+    }
+
+    /// How many events of streams there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing happened, notices included.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.notices.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.used = 0;
+        self.entries.clear();
+        self.owned.clear();
+        self.control.clear();
+        self.notices.clear();
+    }
+
+    /// Bytes that can be read into the arena.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        self.arena.len() - self.used
+    }
+
+    /// Whether reading should wait for the next poll. A read into the last bytes of the arena would cut messages in
+    /// two, each of which must then be copied.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.room() < (self.arena.len() / 16).min(16 << 10) || self.entries.len() >= ENTRIES_MAX
+    }
+}
+
+impl Default for Events {
+    /// A queue with an arena of 1 MiB.
+    fn default() -> Self {
+        Self::with_capacity(DEFAULT_BYTES)
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = (StreamId, Event<'a>);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Goes through the events of an [`Events`].
+pub struct Iter<'a> {
+    events: &'a Events,
+    entries: std::slice::Iter<'a, Entry>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (StreamId, Event<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let Entry { stream, kind } = self.entries.next()?;
+        let events = self.events;
+        let event = match kind {
+            Kind::Message { is_text, place } => {
+                Event::Message(Message::from_validated(*is_text, place.of(&events.arena)))
+            }
+            Kind::Owned { is_text, index } => {
+                let payload = events.owned.get(*index as usize).map_or(&[][..], Vec::as_slice);
+                Event::Message(Message::from_validated(*is_text, payload))
+            }
+            Kind::Ping(place) => Event::Ping(place.of(&events.control)),
+            Kind::Pong(place) => Event::Pong(place.of(&events.control)),
+            Kind::HighWater { queued_bytes } => Event::HighWater {
+                queued_bytes: *queued_bytes,
+            },
+            Kind::LowWater { queued_bytes } => Event::LowWater {
+                queued_bytes: *queued_bytes,
+            },
+            Kind::Request(request) => Event::Request(request),
+            Kind::Opened(opened) => Event::Opened(opened),
+            Kind::Closed(closed) => Event::Closed(closed),
+            Kind::Failed(failure) => Event::Failed(failure),
+        };
+        Some((*stream, event))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}

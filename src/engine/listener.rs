@@ -1,0 +1,146 @@
+//! Listeners: taking connections off the backlog, as many as the limits allow.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::core::Core;
+use super::events::{Events, Notice};
+use super::id::{ListenerId, StreamId};
+use super::options::ListenOptions;
+use super::seam::Sys;
+use super::slab::Slab;
+use super::stream::{Flags, NEVER, Phase, Profile, Stream};
+use super::timers::Armed;
+use crate::proto::{Connection, Instant};
+
+/// How long a listener waits when the system has no room for another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket and what its streams are like.
+pub(super) struct Listener<S: Sys> {
+    pub(super) socket: S::Listener,
+    pub(super) addr: SocketAddr,
+    pub(super) profile: Arc<Profile>,
+    pub(super) armed: Armed,
+    /// It stands in the list of listeners whose backlog may hold connections.
+    pub(super) queued: bool,
+    /// Until when nothing is accepted; [`NEVER`] if the listener is not paused.
+    pub(super) retry: Instant,
+    no_delay: bool,
+    handshakes_max: u32,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::ServerConfig>,
+}
+
+impl<S: Sys> Listener<S> {
+    pub(super) fn new(socket: S::Listener, addr: SocketAddr, profile: Arc<Profile>, options: &ListenOptions) -> Self {
+        Self {
+            socket,
+            addr,
+            profile,
+            armed: Armed::NONE,
+            queued: false,
+            retry: NEVER,
+            no_delay: options.socket.no_delay,
+            handshakes_max: options.handshakes_max,
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
+        }
+    }
+
+    /// Whether another connection may be accepted, of those that may wait.
+    pub(super) fn has_room(&self, streams: usize, connections_max: usize) -> bool {
+        self.retry == NEVER
+            && streams < connections_max
+            && self.profile.handshakes.load(Ordering::Relaxed) < self.handshakes_max
+    }
+
+    /// Accepts what the budget and the limits allow. True if there may be more.
+    pub(super) fn accept(
+        &mut self,
+        id: ListenerId,
+        core: &mut Core<S>,
+        streams: &mut Slab<Stream<S>>,
+        events: &mut Events,
+    ) -> bool {
+        for _ in 0..core.config.accept_budget {
+            if !self.has_room(streams.len(), core.config.connections_max) {
+                // A pause is ended by a timer; room comes with the end of a stream or of a handshake.
+                return self.retry == NEVER;
+            }
+            let Some(key) = streams.next_key() else { return true };
+            let stream_id = StreamId::new(key);
+            match core.sys.accept(&mut self.socket, stream_id.token(), self.no_delay) {
+                Ok((socket, peer)) => {
+                    let stream = self.new_stream(core, socket, peer);
+                    streams.insert(key, stream);
+                    core.counters.accepted += 1;
+                    if let Some(stream) = streams.get_mut(key) {
+                        self.start(stream_id, core, stream, events);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    self.retry = core.now + PAUSE;
+                    core.timers.arm(&mut self.armed, id.token(), Some(self.retry));
+                    events.notices.push(Notice::ListenerPaused {
+                        listener: id,
+                        error: error.into(),
+                    });
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn new_stream(&self, core: &Core<S>, socket: S::Socket, peer: SocketAddr) -> Stream<S> {
+        let profile = Arc::clone(&self.profile);
+        let conn = Connection::server(Arc::clone(&profile.options.protocol), core.now);
+        let mut stream = Stream::new(conn, profile, Phase::Live);
+        stream.socket = Some(socket);
+        stream.peer = Some(peer);
+        stream.flags.set(Flags::HANDSHAKE);
+        self.profile.handshakes.fetch_add(1, Ordering::Relaxed);
+        stream
+    }
+
+    #[cfg(feature = "tls")]
+    fn start(&self, id: StreamId, core: &mut Core<S>, stream: &mut Stream<S>, events: &mut Events) {
+        let Some(config) = &self.tls else {
+            stream.rearm(id, core);
+            return;
+        };
+        config.clock().set(core.sys.wall_now());
+        match crate::tls::Session::server(config) {
+            Ok(session) => {
+                stream.secure = Some(std::boxed::Box::new(super::secure::Secure::new(session)));
+                stream.begin_securing(id, core);
+            }
+            Err(error) => stream.fail(id, core, &mut events.entries, super::error::Failure::Tls(error)),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn start(&self, id: StreamId, core: &mut Core<S>, stream: &mut Stream<S>, _: &mut Events) {
+        stream.rearm(id, core);
+    }
+}
+
+/// Errors of a connection that broke while it waited, which Linux reports from `accept`; the next one may be good.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::TimedOut
+    )
+}

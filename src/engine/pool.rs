@@ -1,0 +1,78 @@
+//! Output buffers that wander: a stream borrows one while it has something to send, so that idle ones hold none.
+
+use std::vec::Vec;
+
+/// A buffer that has grown past this is given back to the allocator rather than kept.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// Buffers kept at most, and bytes in them together.
+const BUFFERS_MAX: usize = 1024;
+const BYTES_MAX: usize = 16 << 20;
+
+/// Buffers that nobody uses at the moment.
+pub(super) struct Pool {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Pool {
+    pub(super) const fn new() -> Self {
+        Self {
+            buffers: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// An empty buffer, with memory if there is one.
+    #[inline]
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
+    }
+
+    /// Takes back a buffer.
+    #[inline]
+    pub(super) fn give(&mut self, mut buffer: Vec<u8>) {
+        let capacity = buffer.capacity();
+        if capacity == 0 || capacity > BUFFER_BYTES_MAX {
+            return;
+        }
+        if self.buffers.len() < BUFFERS_MAX && self.bytes + capacity <= BYTES_MAX {
+            buffer.clear();
+            self.bytes += capacity;
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_empty_and_with_its_memory() {
+        let mut pool = Pool::new();
+        pool.give(vec![1; 1000]);
+        let buffer = pool.take();
+        assert!(buffer.is_empty());
+        assert!(buffer.capacity() >= 1000);
+        assert_eq!(pool.take().capacity(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut pool = Pool::new();
+        pool.give(Vec::with_capacity(BUFFER_BYTES_MAX + 1));
+        assert_eq!(pool.take().capacity(), 0);
+        for _ in 0..2 * BUFFERS_MAX {
+            pool.give(Vec::with_capacity(BUFFER_BYTES_MAX));
+        }
+        assert!(pool.buffers.len() <= 16);
+        let mut pool = Pool::new();
+        for _ in 0..2 * BUFFERS_MAX {
+            pool.give(Vec::with_capacity(1));
+        }
+        assert_eq!(pool.buffers.len(), BUFFERS_MAX);
+    }
+}

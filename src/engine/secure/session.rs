@@ -1,0 +1,163 @@
+//! TLS between a stream's socket and its protocol.
+
+use std::io;
+use std::vec::Vec;
+
+use crate::engine::core::Core;
+use crate::engine::error::Failure;
+use crate::engine::events::{Entry, Events};
+use crate::engine::id::StreamId;
+use crate::engine::seam::Sys;
+use crate::engine::stream::{Flags, Phase, Stream};
+use crate::tls::Session;
+
+/// Bytes read from a socket at once: some TLS records of the greatest length (16 KiB and a header).
+const READ_BYTES: usize = 64 << 10;
+
+/// Plaintext encrypted at once. What a slow reader does not take stays unencrypted, in the queue that is bounded.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// A TLS session and the records that wait to be written.
+pub(in crate::engine) struct Secure {
+    pub(in crate::engine) session: Session,
+    records: Vec<u8>,
+    /// Bytes of `records` that were written.
+    written: usize,
+    closed: bool,
+}
+
+impl Secure {
+    pub(in crate::engine) const fn new(session: Session) -> Self {
+        Self {
+            session,
+            records: Vec::new(),
+            written: 0,
+            closed: false,
+        }
+    }
+}
+
+impl<S: Sys> Stream<S> {
+    /// As `read_plain`, through the session. Plaintext that the arena has no room for stays in the session, and no
+    /// more is read from the socket until there is.
+    pub(in crate::engine) fn read_secure(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
+        let mut budget = core.config.read_budget_bytes;
+        while self.may_read() && !self.flags.has(Flags::ENDED) {
+            if !self.read_session(id, core, events) {
+                return;
+            }
+            if !self.flags.has(Flags::READABLE) || budget == 0 || self.flags.has(Flags::ENDED) || !self.may_read() {
+                return;
+            }
+            if self.secure.as_ref().is_some_and(|secure| secure.session.peer_closed()) {
+                self.handle_eof(id, core, events);
+                return;
+            }
+            core.ciphertext.resize(READ_BYTES, 0);
+            let (Some(socket), Some(secure)) = (&mut self.socket, &mut self.secure) else {
+                return;
+            };
+            match core.sys.read(socket, &mut core.ciphertext) {
+                Ok(0) => {
+                    self.handle_eof(id, core, events);
+                    return;
+                }
+                Ok(count) => {
+                    if S::SHORT_READ_DRAINS && count < READ_BYTES && !self.flags.has(Flags::HANGUP) {
+                        self.flags.clear(Flags::READABLE);
+                    }
+                    budget = budget.saturating_sub(count);
+                    let result = secure.session.handle_bytes(&core.ciphertext[..count]);
+                    self.mark_dirty(id, &mut core.dirty);
+                    if let Err(error) = result {
+                        // What was sent before the fault is good.
+                        let _ = self.read_session(id, core, events);
+                        self.fail(id, core, &mut events.entries, Failure::Tls(error));
+                        return;
+                    }
+                    self.advance_handshake(id, core, events);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.clear(Flags::READABLE),
+                Err(error) => self.handle_lost(id, core, events, error),
+            }
+        }
+    }
+
+    /// Brings the session's plaintext to the protocol. False if the arena is full and there may be more.
+    fn read_session(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) -> bool {
+        if self.phase != Phase::Live {
+            return true;
+        }
+        while self.may_read() && !self.flags.has(Flags::ENDED) {
+            let start = events.used;
+            let Some(secure) = &mut self.secure else { return true };
+            if events.is_full() {
+                self.flags.set(Flags::READABLE);
+                return false;
+            }
+            match secure.session.read(&mut events.arena[start..]) {
+                0 => {
+                    if secure.session.peer_closed() {
+                        self.handle_eof(id, core, events);
+                    }
+                    return true;
+                }
+                count => self.handle_bytes(id, core, events, count),
+            }
+        }
+        // Paused in the middle: what the session holds will not be announced by the socket.
+        self.flags.set(Flags::READABLE);
+        true
+    }
+
+    fn advance_handshake(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
+        let done = self
+            .secure
+            .as_ref()
+            .is_some_and(|secure| !secure.session.is_handshaking());
+        if self.phase == Phase::Securing && done {
+            self.begin_protocol(id, core, &mut events.entries);
+        }
+    }
+
+    /// As `write_plain`, through the session.
+    pub(in crate::engine) fn write_secure(&mut self, core: &mut Core<S>) -> io::Result<()> {
+        let (Some(socket), Some(secure)) = (&mut self.socket, &mut self.secure) else {
+            return Ok(());
+        };
+        loop {
+            while secure.written < secure.records.len() {
+                secure.written += core.sys.write(socket, &secure.records[secure.written..])?;
+            }
+            secure.written = 0;
+            secure.records.clear();
+            if matches!(self.phase, Phase::Live | Phase::Ending) && !self.flags.has(Flags::DEAD) && !secure.closed {
+                let plaintext = self.conn.poll_transmit(core.now, &mut core.sys);
+                let count = plaintext.len().min(WRITE_BYTES);
+                if count > 0 {
+                    secure.session.write(&plaintext[..count]);
+                    self.conn.transmitted(core.now, count);
+                }
+            }
+            if secure.records.capacity() == 0 {
+                secure.records = core.pool.take();
+            }
+            secure.session.poll_transmit(&mut secure.records);
+            if secure.records.is_empty() {
+                core.pool.give(std::mem::take(&mut secure.records));
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says in TLS that nothing more will come. True when that is written.
+    pub(in crate::engine) fn finish_secure(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) -> bool {
+        let Some(secure) = &mut self.secure else { return true };
+        if !secure.closed {
+            secure.closed = true;
+            secure.session.close();
+            self.flush(id, core, sink);
+        }
+        !self.flags.has(Flags::BLOCKED)
+    }
+}

@@ -1,0 +1,215 @@
+//! From the host and the protocol to the socket: one write for all that a stream was given in a turn.
+
+use std::io;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::core::Core;
+use super::error::Misuse;
+use super::events::{Entry, Kind};
+use super::id::StreamId;
+use super::options::SlowReader;
+use super::seam::Sys;
+use super::stream::{Flags, Phase, Stream};
+use crate::proto::{self, CloseCode, Instant, Message, State};
+
+/// How long a slow reader has to take the Close that ends it (`SlowReader::Close`).
+const SLOW_READER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// It waits to be written, which is done at the next poll or `flush`.
+    Queued {
+        /// Bytes that wait on the stream, this message's included.
+        queued_bytes: usize,
+    },
+    /// It waits, and with it more than the high-water mark. A host that can should pause what it sends until
+    /// [`Event::LowWater`](super::Event::LowWater).
+    AboveHighWater {
+        /// Bytes that wait on the stream, this message's included.
+        queued_bytes: usize,
+    },
+    /// The queue has no room, the message was not taken (`SlowReader::Refuse`).
+    Refused {
+        /// Bytes that wait on the stream.
+        queued_bytes: usize,
+    },
+    /// The queue has no room, the message was dropped and counted (`SlowReader::DropNewest`).
+    Dropped {
+        /// Bytes that wait on the stream.
+        queued_bytes: usize,
+    },
+    /// The queue had no room, the message and all that waited are dropped, and the stream is being closed
+    /// (`SlowReader::Close`).
+    Closing,
+}
+
+impl Sent {
+    /// Whether the message is on its way.
+    #[must_use]
+    pub const fn is_queued(self) -> bool {
+        match self {
+            Self::Queued { .. } | Self::AboveHighWater { .. } => true,
+            Self::Refused { .. } | Self::Dropped { .. } | Self::Closing => false,
+        }
+    }
+}
+
+impl<S: Sys> Stream<S> {
+    /// Queues a message.
+    #[inline]
+    pub(super) fn send(&mut self, id: StreamId, core: &mut Core<S>, message: Message<'_>) -> Result<Sent, Misuse> {
+        if self.phase != Phase::Live {
+            return Err(Misuse::Protocol(proto::Misuse::NotOpen));
+        }
+        let queue = &self.profile.options.queue;
+        let (limit, high_water) = (queue.limit_bytes, queue.high_water_bytes);
+        if self.conn.queued_bytes().saturating_add(message.len()) > limit {
+            return self.send_past_limit(id, core);
+        }
+        self.prepare_output(id, core);
+        match self.conn.send(message, &mut core.sys) {
+            Ok(()) => {}
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
+            Err(misuse) => return Err(misuse.into()),
+        }
+        core.counters.messages_sent += 1;
+        let queued_bytes = self.conn.queued_bytes();
+        if queued_bytes > high_water {
+            self.flags.set(Flags::ABOVE);
+            return Ok(Sent::AboveHighWater { queued_bytes });
+        }
+        Ok(Sent::Queued { queued_bytes })
+    }
+
+    #[cold]
+    fn send_past_limit(&mut self, id: StreamId, core: &mut Core<S>) -> Result<Sent, Misuse> {
+        if self.conn.state() != State::Open {
+            return Err(Misuse::Protocol(proto::Misuse::NotOpen));
+        }
+        let queued_bytes = self.conn.queued_bytes();
+        // Whoever is told that there is no room waits to be told that there is.
+        self.flags.set(Flags::ABOVE);
+        match self.profile.options.queue.slow_reader {
+            SlowReader::Refuse => Ok(Sent::Refused { queued_bytes }),
+            SlowReader::DropNewest => {
+                core.counters.messages_dropped += 1;
+                Ok(Sent::Dropped { queued_bytes })
+            }
+            SlowReader::Close => {
+                core.counters.messages_dropped += 1;
+                self.close_now(id, core, CloseCode::TRY_AGAIN_LATER, "", SLOW_READER_DEADLINE)?;
+                Ok(Sent::Closing)
+            }
+        }
+    }
+
+    /// Drops what waits behind the frame under way, closes, and sets the deadline for both to be written.
+    pub(super) fn close_now(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        code: CloseCode,
+        reason: &str,
+        deadline: Duration,
+    ) -> Result<(), Misuse> {
+        if self.phase != Phase::Live {
+            return Err(Misuse::Protocol(proto::Misuse::NotOpen));
+        }
+        let now = core.refresh();
+        self.prepare_output(id, core);
+        self.conn.close(now, Some(code), reason, &mut core.sys)?;
+        self.deadline = self.deadline.min(now + deadline);
+        self.rearm(id, core);
+        Ok(())
+    }
+
+    /// Marks the stream as one with something to send, and lends it a buffer if it has none.
+    #[inline]
+    pub(super) fn prepare_output(&mut self, id: StreamId, core: &mut Core<S>) {
+        if !self.flags.has(Flags::DIRTY.or(Flags::BLOCKED)) && self.conn.queued_bytes() == 0 {
+            self.conn.lend_output(core.pool.take());
+        }
+        self.mark_dirty(id, &mut core.dirty);
+    }
+
+    /// Writes what waits, until nothing does or the socket takes no more, and tells of water marks passed.
+    pub(super) fn flush(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        if self.flags.has(Flags::UNWRITABLE) || matches!(self.phase, Phase::Resolving | Phase::Connecting) {
+            return;
+        }
+        if !self.flags.has(Flags::DEAD) && self.conn.state() != State::Open {
+            // A deadline may follow from what is sent now, and the last look at the clock may lie far back.
+            core.refresh();
+        }
+        let result = if self.secure.is_some() {
+            self.write_secure(core)
+        } else {
+            self.write_plain(core)
+        };
+        match result {
+            Ok(()) => {
+                self.flags.clear(Flags::BLOCKED);
+                if let Some(buffer) = self.conn.reclaim_output() {
+                    core.pool.give(buffer);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.set(Flags::BLOCKED),
+            Err(_) => self.handle_unwritable(id, core),
+        }
+        self.tell_water(id, sink);
+        self.rearm(id, core);
+    }
+
+    /// `Ok` when nothing waits any more.
+    #[inline]
+    fn write_plain(&mut self, core: &mut Core<S>) -> io::Result<()> {
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        if self.flags.has(Flags::DEAD) {
+            return Ok(());
+        }
+        let now: Instant = core.now;
+        loop {
+            let bytes = self.conn.poll_transmit(now, &mut core.sys);
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let count = core.sys.write(socket, bytes)?;
+            self.conn.transmitted(now, count);
+        }
+    }
+
+    /// The peer takes nothing any more. What it sent before may still be there to be read, and then the read says
+    /// what happened.
+    fn handle_unwritable(&mut self, id: StreamId, core: &mut Core<S>) {
+        self.flags.set(Flags::UNWRITABLE.or(Flags::HANGUP));
+        self.flags.set(Flags::READABLE);
+        self.mark_ready(id, core);
+    }
+
+    fn tell_water(&mut self, id: StreamId, sink: &mut Vec<Entry>) {
+        if self.flags.has(Flags::ENDED) {
+            return;
+        }
+        if self.flags.has(Flags::ABOVE) {
+            let queued_bytes = self.conn.queued_bytes();
+            let queue = &self.profile.options.queue;
+            if queued_bytes <= queue.low_water_bytes {
+                self.flags.clear(Flags::ABOVE);
+                self.flags.clear(Flags::ABOVE_TOLD);
+                sink.push(Entry {
+                    stream: id,
+                    kind: Kind::LowWater { queued_bytes },
+                });
+            } else if queued_bytes > queue.high_water_bytes && !self.flags.has(Flags::ABOVE_TOLD) {
+                self.flags.set(Flags::ABOVE_TOLD);
+                sink.push(Entry {
+                    stream: id,
+                    kind: Kind::HighWater { queued_bytes },
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! [`Sys`] on mio.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Poll};
+
+use super::files::OsFiles;
+use super::inbox::Inbox;
+use super::net;
+use super::random::Pool;
+use super::resolve::Resolver;
+use crate::engine::{FileId, Files, OpenMode, SocketOptions, Sys, SysEvent, Token, Wake};
+use crate::proto::{Entropy, Instant};
+
+/// Events that one `epoll_wait` or `kevent` may bring; more wait in the kernel for the next one.
+const EVENTS_LEN: usize = 1024;
+
+const TOKEN_WAKER: mio::Token = mio::Token(usize::MAX);
+#[cfg(feature = "cli")]
+const TOKENS_SIGNALS: [mio::Token; 2] = [mio::Token(usize::MAX - 1), mio::Token(usize::MAX - 2)];
+
+// A token of the engine holds a generation as well as an index, and mio's has the width of a pointer.
+const _: () = assert!(usize::BITS >= 64, "wsloop needs a 64-bit target");
+
+/// The real system: sockets and readiness through mio, the monotonic clock, random numbers from the system's
+/// generator, name look-ups on helper threads, and [files](OsFiles).
+pub struct MioSys {
+    poll: Poll,
+    events: mio::Events,
+    origin: std::time::Instant,
+    random: Pool,
+    inbox: Arc<Inbox>,
+    resolver: Resolver,
+    files: OsFiles,
+    #[cfg(feature = "cli")]
+    signals: Option<super::signals::Signals>,
+}
+
+impl MioSys {
+    /// Opens a poll instance and fills the pool of random bytes.
+    ///
+    /// # Errors
+    /// The system's: too many open files, no random numbers.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), TOKEN_WAKER)?);
+        Ok(Self {
+            poll,
+            events: mio::Events::with_capacity(EVENTS_LEN),
+            origin: std::time::Instant::now(),
+            random: Pool::new()?,
+            resolver: Resolver::new(Arc::clone(&inbox)),
+            files: OsFiles::with_inbox(Arc::clone(&inbox)),
+            inbox,
+            #[cfg(feature = "cli")]
+            signals: None,
+        })
+    }
+
+    /// From now on SIGINT and SIGTERM don't end the process, but come as [`SysEvent::Signal`]. Several calls do what
+    /// one does.
+    ///
+    /// # Errors
+    /// The system's: too many open files.
+    #[cfg(feature = "cli")]
+    pub fn watch_signals(&mut self) -> io::Result<()> {
+        if self.signals.is_none() {
+            self.signals = Some(super::signals::Signals::new(self.poll.registry(), TOKENS_SIGNALS)?);
+        }
+        Ok(())
+    }
+
+    fn register(&self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+        self.poll
+            .registry()
+            .register(stream, to_mio(token), Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Waits, and again if a signal handler ran meanwhile, but no longer than `timeout` in all.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut left = timeout;
+        let mut begun = None;
+        loop {
+            match self.poll.poll(&mut self.events, left) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    let now = std::time::Instant::now();
+                    let begun = *begun.get_or_insert(now);
+                    left = timeout.map(|timeout| timeout.saturating_sub(now - begun));
+                    #[cfg(feature = "cli")]
+                    if self.signals.is_some() {
+                        // The handler has written to its pipe: the next try comes back with it at once.
+                        continue;
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Sys for MioSys {
+    type Socket = TcpStream;
+    type Listener = TcpListener;
+
+    const SHORT_READ_DRAINS: bool = cfg!(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "macos",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    ));
+
+    fn now(&mut self) -> Instant {
+        Instant::ZERO + self.origin.elapsed()
+    }
+
+    fn wall_now(&mut self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn listen(
+        &mut self,
+        token: Token,
+        addr: SocketAddr,
+        backlog: u32,
+        options: &SocketOptions,
+    ) -> io::Result<(TcpListener, SocketAddr)> {
+        let mut listener = TcpListener::from_std(net::listen(addr, backlog, options)?);
+        let bound = listener.local_addr()?;
+        self.poll
+            .registry()
+            .register(&mut listener, to_mio(token), Interest::READABLE)?;
+        Ok((listener, bound))
+    }
+
+    fn accept(
+        &mut self,
+        listener: &mut TcpListener,
+        token: Token,
+        no_delay: bool,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
+        let (mut stream, peer) = again(|| listener.accept())?;
+        // Linux hands the option down from the listener, which saves a system call for each connection.
+        if no_delay && cfg!(not(target_os = "linux")) {
+            stream.set_nodelay(true)?;
+        }
+        self.register(&mut stream, token)?;
+        Ok((stream, peer))
+    }
+
+    fn close_listener(&mut self, mut listener: TcpListener) {
+        // Closing takes it off the poll as well; this only makes it certain for duplicated descriptors.
+        let _ = self.poll.registry().deregister(&mut listener);
+    }
+
+    fn connect(&mut self, token: Token, addr: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+        let mut stream = TcpStream::from_std(net::connect(addr, options)?);
+        self.register(&mut stream, token)?;
+        Ok(stream)
+    }
+
+    fn connected(&mut self, socket: &mut TcpStream) -> io::Result<()> {
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        match socket.peer_addr() {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn local_addr(&mut self, socket: &TcpStream) -> io::Result<SocketAddr> {
+        socket.local_addr()
+    }
+
+    fn resolve(&mut self, token: Token, host: &str, port: u16) {
+        self.resolver.resolve(token, host, port);
+    }
+
+    fn read(&mut self, socket: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+        again(|| socket.read(bytes))
+    }
+
+    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        again(|| socket.write(bytes))
+    }
+
+    fn write_vectored(&mut self, socket: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        again(|| socket.write_vectored(slices))
+    }
+
+    fn shutdown(&mut self, socket: &mut TcpStream) -> io::Result<()> {
+        socket.shutdown(Shutdown::Write)
+    }
+
+    fn close(&mut self, socket: TcpStream) {
+        // The kernel takes a closed socket off the poll by itself.
+        drop(socket);
+    }
+
+    fn reset_on_close(&mut self, socket: &mut TcpStream) {
+        // If the option can't be set, the close is an ordinary one, and the peer sees the end a little later.
+        let _ = net::reset_on_close(socket);
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.inbox) as Arc<dyn Wake>
+    }
+
+    fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        self.wait(timeout)?;
+        for event in &self.events {
+            let token = event.token();
+            if token == TOKEN_WAKER {
+                self.inbox.drain(events);
+                continue;
+            }
+            #[cfg(feature = "cli")]
+            if TOKENS_SIGNALS.contains(&token) {
+                events.extend(
+                    self.signals
+                        .iter_mut()
+                        .flat_map(|signals| signals.drain())
+                        .map(SysEvent::Signal),
+                );
+                continue;
+            }
+            events.push(SysEvent::Io {
+                token: Token(token.0 as u64),
+                readable: event.is_readable(),
+                writable: event.is_writable(),
+                closed: event.is_read_closed() || event.is_write_closed() || event.is_error(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Entropy for MioSys {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.random.fill(bytes);
+    }
+}
+
+impl AsFd for MioSys {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
+    }
+}
+
+impl AsRawFd for MioSys {
+    fn as_raw_fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
+    }
+}
+
+impl Files for MioSys {
+    fn open(&mut self, path: &str, mode: OpenMode) -> io::Result<FileId> {
+        self.files.open(path, mode)
+    }
+
+    fn read(&mut self, file: FileId, bytes: &mut [u8]) -> io::Result<usize> {
+        self.files.read(file, bytes)
+    }
+
+    fn write(&mut self, file: FileId, bytes: &[u8]) -> io::Result<usize> {
+        self.files.write(file, bytes)
+    }
+
+    fn sync(&mut self, file: FileId) -> io::Result<()> {
+        self.files.sync(file)
+    }
+
+    fn close(&mut self, file: FileId) {
+        self.files.close(file);
+    }
+
+    fn read_whole(&mut self, path: &str, limit_bytes: usize) -> io::Result<Vec<u8>> {
+        self.files.read_whole(path, limit_bytes)
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        self.files.absolute(path)
+    }
+}
+
+const fn to_mio(token: Token) -> mio::Token {
+    mio::Token(token.0 as usize)
+}
+
+/// Calls `call` until a signal handler did not interrupt it.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The system beneath the engine, for real: mio, sockets, the clock, randomness, files and standard streams.
+//!
+//! This room is meant to be boring: it turns each method of [`Sys`](crate::engine::Sys) and
+//! [`Files`](crate::engine::Files) into the system call of that name, and knows neither WebSocket nor TLS. What would
+//! block (name look-ups, standard streams) is done by helper threads, which report through the waker.
+
+// Clock, threads, files and sockets of the standard library are kept to this room; everybody else comes here for them.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod files;
+mod inbox;
+mod mio_sys;
+mod net;
+mod random;
+mod resolve;
+#[cfg(feature = "cli")]
+mod signals;
+mod stdio;
+
+pub use files::OsFiles;
+pub use mio_sys::MioSys;
+
+use crate::engine::{Config, Engine, Error};
+
+impl Engine<MioSys> {
+    /// An event loop on the real system.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system gives no poll instance (too many open files) or no random numbers.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let sys = MioSys::new().map_err(|source| Error::Io {
+            doing: "opening the system's poll",
+            source,
+        })?;
+        Ok(Self::with_sys(sys, config))
+    }
+}
