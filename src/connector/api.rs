@@ -9,9 +9,7 @@ use std::string::String;
 use std::time::Duration;
 use std::vec::Vec;
 
-use crate::engine::{
-    self, ConnectOptions, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId,
-};
+use crate::engine::{self, ConnectOptions, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId};
 use crate::proto::{CloseCode, Instant, Message};
 
 use super::event::{ConnectorId, Delivery, Event, Origins, Port};
@@ -121,13 +119,7 @@ pub trait Commands {
     ///
     /// # Errors
     /// The stream is gone.
-    fn close_now(
-        &mut self,
-        stream: StreamId,
-        code: CloseCode,
-        reason: &str,
-        deadline: Duration,
-    ) -> Result<(), Misuse>;
+    fn close_now(&mut self, stream: StreamId, code: CloseCode, reason: &str, deadline: Duration) -> Result<(), Misuse>;
     /// Stops reading a stream; back-pressure reaches its peer.
     ///
     /// # Errors
@@ -183,35 +175,52 @@ pub struct Links {
     pub err: bool,
 }
 
-/// One connector instance.
+/// One connector instance. What a kind has no use for it leaves to the defaults, which do nothing.
 pub trait Connector {
     /// Opens what it needs: files, listeners, the first dial. Called once, after everything was checked.
     fn start(&mut self, links: Links, cx: &mut Context<'_>);
 
     /// Sources only: everything behind it is up (true), or some of it is congested or away (false). Nothing is read
     /// before the first `true`.
-    fn handle_flow(&mut self, may_read: bool, cx: &mut Context<'_>);
+    fn handle_flow(&mut self, may_read: bool, cx: &mut Context<'_>) {
+        let _ = (may_read, cx);
+    }
 
     /// An event for one of its sink ports.
-    fn handle_delivery(&mut self, port: Port, event: &Event, cx: &mut Context<'_>);
+    fn handle_delivery(&mut self, port: Port, event: &Event, cx: &mut Context<'_>) {
+        let _ = (port, event, cx);
+    }
 
     /// An event of a stream that belongs to it.
-    fn handle_stream(&mut self, stream: StreamId, event: &engine::Event<'_>, cx: &mut Context<'_>);
+    fn handle_stream(&mut self, stream: StreamId, event: &engine::Event<'_>, cx: &mut Context<'_>) {
+        let _ = (stream, event, cx);
+    }
 
     /// A file or standard stream that said `WouldBlock` may be ready.
-    fn handle_files(&mut self, cx: &mut Context<'_>);
+    fn handle_files(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
 
     /// The moment of [`Connector::poll_timeout`] has come.
-    fn handle_timeout(&mut self, cx: &mut Context<'_>);
+    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
 
     /// A step of a graceful stop begins.
-    fn handle_stop(&mut self, step: StopStep, cx: &mut Context<'_>);
+    fn handle_stop(&mut self, step: StopStep, cx: &mut Context<'_>) {
+        let _ = (step, cx);
+    }
 
     /// Whether the step under way is done as far as this connector is concerned.
-    fn is_settled(&self, step: StopStep) -> bool;
+    fn is_settled(&self, step: StopStep) -> bool {
+        let _ = step;
+        true
+    }
 
     /// When it wants [`Connector::handle_timeout`]; a moment in the past means at once (a file with more to read).
-    fn poll_timeout(&self) -> Option<Instant>;
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
 
     /// What it is to its neighbours.
     fn status(&self) -> Status;
@@ -265,4 +274,3 @@ pub struct ErrorEvent<'a> {
     /// The streams that contributed.
     pub origins: &'a Origins,
 }
-

@@ -63,6 +63,17 @@ impl Processing {
     }
 }
 
+/// What a connector that moves no bytes has: codec `null`, no processors.
+impl Default for Processing {
+    fn default() -> Self {
+        Self {
+            codec: codec::null(),
+            preprocessors: Vec::new(),
+            postprocessors: Vec::new(),
+        }
+    }
+}
+
 /// The way in of one stream.
 pub struct StreamReader {
     source: Arc<str>,

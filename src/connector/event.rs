@@ -90,6 +90,28 @@ pub enum Port {
     Stderr,
 }
 
+impl Port {
+    /// The port's name in a flow.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+            Self::Err => "err",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+
+    /// The port of that name, in upper or lower case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::In, Self::Out, Self::Err, Self::Stdout, Self::Stderr]
+            .into_iter()
+            .find(|port| port.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// An event on its way into a connector.
 #[derive(Debug, Clone)]
 pub struct Delivery {

@@ -1,19 +1,28 @@
 //! Connectors: what moves events between the world and a flow's pipelines.
 
+pub mod api;
+mod build;
 mod chain;
 mod codec;
 pub mod config;
 mod event;
+mod exit;
+mod file;
+mod metronome;
+mod null;
+mod outbox;
 mod postprocessor;
 mod preprocessor;
 mod registry;
 mod separator;
 mod stage;
+mod stdio;
 #[cfg(test)]
 mod testing;
 pub mod value;
 
 pub use crate::engine::Files;
+pub use build::{CodecUse, Definition, Kind, Ports, Setup, build, kind, kinds};
 pub use chain::{Processing, StreamReader, StreamWriter, error_event};
 pub use config::ConfigError;
 pub use event::{ConnectorId, Delivery, Event, Origin, Origins, Port};

@@ -5,9 +5,10 @@ mod json;
 mod null;
 mod string;
 
+use std::boxed::Box;
 use std::vec::Vec;
 
-use super::registry::Entry;
+use super::registry::{Entry, Factory};
 use super::stage::StageError;
 use super::value::Value;
 
@@ -45,3 +46,8 @@ pub(super) const TABLE: &[Entry<dyn Codec>] = &[
         make: null::make,
     },
 ];
+
+/// The codec of those that need none.
+pub(super) fn null() -> Factory<dyn Codec> {
+    Box::new(|| Box::new(null::Null))
+}

@@ -13,7 +13,7 @@ pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<d
     plain(path, config, || Box::new(Null))
 }
 
-struct Null;
+pub(super) struct Null;
 
 impl Codec for Null {
     fn decode(&mut self, _bytes: &[u8], _ingest_ns: u64) -> Result<Option<Value>, StageError> {

@@ -1,0 +1,154 @@
+//! A file that is read.
+
+use std::format;
+use std::string::String;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use super::super::api::{Connector, Context, Level, Links, LogLine, Status, StopStep};
+use super::super::event::Origin;
+use super::super::value::Value;
+use super::super::{Processing, StreamReader};
+use super::failure;
+use crate::engine::{FileId, OpenMode};
+use crate::proto::Instant;
+
+/// Reads one chunk a turn, so that a large file doesn't hold up the loop.
+pub(super) struct FileSource {
+    name: Arc<str>,
+    path: String,
+    chunk_bytes: u32,
+    processing: Processing,
+    state: State,
+    may_read: bool,
+    /// The file said `WouldBlock`; a pipe may.
+    is_blocked: bool,
+}
+
+enum State {
+    Idle,
+    Reading {
+        file: FileId,
+        reader: StreamReader,
+        chunk: Vec<u8>,
+        meta: Value,
+        at: u64,
+    },
+    Finished,
+    Failed(String),
+}
+
+impl FileSource {
+    pub(super) fn new(name: Arc<str>, path: String, chunk_bytes: u32, processing: Processing) -> Self {
+        Self {
+            name,
+            path,
+            chunk_bytes,
+            processing,
+            state: State::Idle,
+            may_read: false,
+            is_blocked: false,
+        }
+    }
+
+    fn read_chunk(&mut self, cx: &mut Context<'_>) {
+        let State::Reading {
+            file,
+            reader,
+            chunk,
+            meta,
+            at,
+        } = &mut self.state
+        else {
+            return;
+        };
+        match cx.commands.files().read(*file, chunk) {
+            Ok(0) => {
+                reader.finish(meta, cx.wall_ns, cx.emitted);
+                cx.commands.files().close(*file);
+                self.state = State::Finished;
+            }
+            Ok(count) => {
+                *at += count as u64;
+                reader.read(&chunk[..count], meta, cx.wall_ns, cx.emitted);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.is_blocked = true,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                cx.commands.files().close(*file);
+                self.state = State::Failed(failure("read", &self.path, &error, &self.name, cx));
+            }
+        }
+    }
+}
+
+impl Connector for FileSource {
+    fn start(&mut self, _links: Links, cx: &mut Context<'_>) {
+        match cx.commands.files().open(&self.path, OpenMode::Read) {
+            Ok(file) => {
+                self.state = State::Reading {
+                    file,
+                    reader: self.processing.reader(
+                        self.name.clone(),
+                        Origin {
+                            connector: cx.id,
+                            stream: 0,
+                        },
+                    ),
+                    chunk: vec![0; self.chunk_bytes as usize],
+                    meta: Value::record([("file", Value::record([("path", self.path.as_str())]))]),
+                    at: 0,
+                }
+            }
+            Err(error) => self.state = State::Failed(failure("open", &self.path, &error, &self.name, cx)),
+        }
+    }
+
+    fn handle_flow(&mut self, may_read: bool, _cx: &mut Context<'_>) {
+        self.may_read = may_read;
+    }
+
+    fn handle_files(&mut self, _cx: &mut Context<'_>) {
+        self.is_blocked = false;
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.poll_timeout().is_some() {
+            self.read_chunk(cx);
+        }
+    }
+
+    /// Stops where it is. What the preprocessors hold back is half of something whose other half isn't read, and is
+    /// left.
+    fn handle_stop(&mut self, _step: StopStep, cx: &mut Context<'_>) {
+        if let State::Reading { file, at, .. } = self.state {
+            cx.commands.files().close(file);
+            let text = format!(
+                "stopped reading {} at byte {at}",
+                cx.commands.files().absolute(&self.path)
+            );
+            cx.log.push(LogLine {
+                level: Level::Info,
+                source: String::from(&*self.name),
+                text,
+            });
+        }
+        if !matches!(self.state, State::Failed(_)) {
+            self.state = State::Finished;
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let is_reading = matches!(self.state, State::Reading { .. });
+        (is_reading && self.may_read && !self.is_blocked).then_some(Instant::ZERO)
+    }
+
+    fn status(&self) -> Status {
+        match &self.state {
+            State::Idle => Status::Starting,
+            State::Reading { .. } => Status::Up,
+            State::Finished => Status::Finished,
+            State::Failed(text) => Status::Failed(text.clone()),
+        }
+    }
+}
