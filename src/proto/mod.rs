@@ -66,6 +66,9 @@ mod connection;
 mod entropy;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod message;
 mod output;

@@ -13,6 +13,8 @@ mod response;
 pub(crate) mod server;
 
 pub use headers::Headers;
+#[cfg(test)]
+pub(crate) use key::accept as accept_key;
 pub use request::{ClientRequest, Request};
 pub use response::{Accept, Opened, Refusal, Response};
 
