@@ -51,3 +51,81 @@ pub(super) const TABLE: &[Entry<dyn Codec>] = &[
 pub(super) fn null() -> Factory<dyn Codec> {
     Box::new(|| Box::new(null::Null))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::{String, ToString as _};
+
+    use super::super::testing::{reader, value, write_all};
+    use super::*;
+
+    fn definition(codec: &str) -> String {
+        format!(r#"{{"codec":"{codec}"}}"#)
+    }
+
+    fn decode(codec: &str, bytes: &[u8]) -> Result<Value, String> {
+        let mut emitted = Vec::new();
+        reader(&definition(codec)).read(bytes, &Value::Null, 5, &mut emitted);
+        let [(_, event)] = emitted.as_slice() else {
+            panic!("one event a piece, not {emitted:?}")
+        };
+        match event.is_error {
+            true => Err(event.meta.field("error").unwrap().as_str().unwrap().to_string()),
+            false => Ok(event.value.clone()),
+        }
+    }
+
+    fn encode(codec: &str, value: &Value) -> Vec<u8> {
+        write_all(&definition(codec), value).unwrap().concat()
+    }
+
+    #[test]
+    fn string_is_text_and_the_rest_as_json() {
+        assert_eq!(decode("string", "a\u{e9}\n".as_bytes()), Ok("a\u{e9}\n".into()));
+        assert_eq!(decode("string", b""), Ok("".into()));
+        assert_eq!(decode("string", b"ab\xffc"), Err("not UTF-8 at byte 2".into()));
+        assert_eq!(encode("string", &"a\"b".into()), b"a\"b");
+        assert_eq!(
+            encode("string", &value(r#"{"b":[1,2.0],"a":null}"#)),
+            br#"{"b":[1,2.0],"a":null}"#
+        );
+        assert_eq!(encode("string", &Value::from(&b"\xff"[..])), br#""/w==""#);
+    }
+
+    #[test]
+    fn binary_is_bytes_and_text_bare_and_the_rest_as_json() {
+        assert_eq!(decode("binary", b"\xff\0"), Ok(Value::from(&b"\xff\0"[..])));
+        assert_eq!(encode("binary", &Value::from(&b"\xff\0"[..])), b"\xff\0");
+        assert_eq!(encode("binary", &"a".into()), b"a");
+        assert_eq!(encode("binary", &value("[1]")), b"[1]");
+    }
+
+    #[test]
+    fn null_is_null_both_ways() {
+        assert_eq!(decode("null", b"whatever"), Ok(Value::Null));
+        assert_eq!(encode("null", &value("[1]")), b"");
+    }
+
+    #[test]
+    fn json_keeps_the_order_or_sorts() {
+        let sorted = r#"{"codec":{"name":"json","config":{"mode":"sorted"}}}"#;
+        let swapped = value(r#"{"b":{"d":1,"c":2},"a":1}"#);
+        assert_eq!(encode("json", &swapped), br#"{"b":{"d":1,"c":2},"a":1}"#);
+        assert_eq!(write_all(sorted, &swapped).unwrap(), [br#"{"a":1,"b":{"c":2,"d":1}}"#]);
+        let unsorted = r#"{"codec":{"name":"json","config":{"mode":"unsorted"}}}"#;
+        assert_eq!(
+            write_all(unsorted, &swapped).unwrap(),
+            [br#"{"b":{"d":1,"c":2},"a":1}"#]
+        );
+    }
+
+    #[test]
+    fn json_refuses_what_would_break_a_stack() {
+        let text = decode("json", "[".repeat(100_000).as_bytes()).unwrap_err();
+        assert_eq!(
+            text,
+            "invalid JSON at byte 128: lists and records are nested deeper than 128"
+        );
+    }
+}

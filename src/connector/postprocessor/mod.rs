@@ -28,3 +28,37 @@ pub(super) const TABLE: &[Entry<dyn Stage>] = &[
         make: textual_length_prefixed::make,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::vec::Vec;
+
+    use super::super::testing::write_all;
+
+    fn write(postprocessor: &str, text: &str) -> Vec<Vec<u8>> {
+        write_all(
+            &format!(r#"{{"codec":"string","postprocessors":[{postprocessor}]}}"#),
+            &text.into(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn each_does_to_a_piece_what_it_is_for() {
+        for (postprocessor, text, expected) in [
+            (r#""separate""#, "a", &b"a\n"[..]),
+            (r#""separate""#, "", b"\n"),
+            (r#"{"name":"separate","config":{"separator":"|"}}"#, "a", b"a|"),
+            (r#""base64""#, "a\n", b"YQo="),
+            (r#""base64""#, "", b""),
+            (r#""length-prefixed""#, "1", b"\0\0\0\0\0\0\0\x011"),
+            (r#""length-prefixed""#, "", b"\0\0\0\0\0\0\0\0"),
+            (r#""textual-length-prefixed""#, "0123456789", b"10 0123456789"),
+            (r#""textual-length-prefixed""#, "", b"0 "),
+            (r#""textual-length-prefixed","base64""#, "a", b"MSBh"),
+        ] {
+            assert_eq!(write(postprocessor, text), [expected], "{postprocessor}");
+        }
+    }
+}
