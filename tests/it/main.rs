@@ -7,3 +7,10 @@
 // The command line: arguments, help, exit codes, `check`, `cert`.
 #[cfg(feature = "cli")]
 mod cli_args;
+
+// One connection's opening handshake, both sides: requests shown, accepted, refused.
+mod proto_handshake;
+// One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
+mod proto_life;
+// What the tests of `proto` share.
+mod proto_world;
