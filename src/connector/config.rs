@@ -421,7 +421,10 @@ mod tests {
         assert_eq!(suggest("jsno", known), Some("json"));
         assert_eq!(suggest("JSON", known), Some("json"));
         assert_eq!(suggest("length_prefixd", known), Some("length-prefixed"));
-        assert_eq!(suggest("lengthprefixed", ["l-e-n-g-t-h_prefixed"]), Some("l-e-n-g-t-h_prefixed"));
+        assert_eq!(
+            suggest("lengthprefixed", ["l-e-n-g-t-h_prefixed"]),
+            Some("l-e-n-g-t-h_prefixed")
+        );
         assert_eq!(suggest("avro", known), None);
         assert_eq!(suggest("", known), None);
     }

@@ -14,3 +14,6 @@ mod proto_handshake;
 mod proto_life;
 // What the tests of `proto` share.
 mod proto_world;
+// Peers that stall in a handshake or never read, and what they cost the others.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod stalled_peers;
