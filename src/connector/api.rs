@@ -4,15 +4,15 @@
 //! they answer through [`Context`], which carries commands to the engine, emitted events, and lines for the log. None
 //! of them blocks, and none knows a socket, a clock or a thread.
 
+use std::boxed::Box;
 use std::net::SocketAddr;
 use std::string::String;
 use std::time::Duration;
 use std::vec::Vec;
 
+use super::event::{ConnectorId, Delivery, Event, Port};
 use crate::engine::{self, ConnectOptions, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId};
-use crate::proto::{CloseCode, Instant, Message};
-
-use super::event::{ConnectorId, Delivery, Event, Origins, Port};
+use crate::proto::{self, CloseCode, Instant, Message};
 
 /// What a connector is to its neighbours at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,12 +98,12 @@ pub trait Commands {
     ///
     /// # Errors
     /// The stream is gone, or asked nothing.
-    fn accept(&mut self, stream: StreamId, answer: crate::proto::Accept) -> Result<(), Misuse>;
+    fn accept(&mut self, stream: StreamId, answer: proto::Accept) -> Result<(), Misuse>;
     /// Refuses an opening handshake that was handed over.
     ///
     /// # Errors
     /// The stream is gone, or asked nothing.
-    fn refuse(&mut self, stream: StreamId, response: crate::proto::Response) -> Result<(), Misuse>;
+    fn refuse(&mut self, stream: StreamId, response: proto::Response) -> Result<(), Misuse>;
     /// Sends a message as one frame.
     ///
     /// # Errors
@@ -160,8 +160,19 @@ pub struct Context<'a> {
     pub log: &'a mut Vec<LogLine>,
     /// Set by `exit`.
     pub stop: &'a mut Option<StopRequest>,
-    /// Uniform random numbers, for jitter.
+    /// Uniform random numbers from the system's generator, for jitter.
     pub random: &'a mut dyn FnMut() -> u64,
+}
+
+/// When a connector's turn comes to be started; in this order, so that what a connector needs is there before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// Files, standard streams, timers: all that needs no network.
+    Local,
+    /// Listens.
+    Server,
+    /// Dials, possibly a server of the same flow.
+    Client,
 }
 
 /// Which of a connector's ports are linked, told before it starts.
@@ -177,6 +188,11 @@ pub struct Links {
 
 /// One connector instance. What a kind has no use for it leaves to the defaults, which do nothing.
 pub trait Connector {
+    /// When it is to be started.
+    fn rank(&self) -> Rank {
+        Rank::Local
+    }
+
     /// Opens what it needs: files, listeners, the first dial. Called once, after everything was checked.
     fn start(&mut self, links: Links, cx: &mut Context<'_>);
 
@@ -225,7 +241,7 @@ pub trait Connector {
     /// What it is to its neighbours.
     fn status(&self) -> Status;
 
-    /// What was lost on the way and why, for the last line of the log; empty if nothing was.
+    /// What a stop has cut, a line each, for the end of the log; empty if nothing was. It decides the exit code.
     fn losses(&self) -> Vec<String> {
         Vec::new()
     }
@@ -236,7 +252,7 @@ pub struct Built {
     /// `flow::connector`, as error events and the log name it.
     pub name: String,
     /// The connector.
-    pub connector: std::boxed::Box<dyn Connector>,
+    pub connector: Box<dyn Connector>,
 }
 
 /// The links between connectors, with the pipelines in between; implemented by the flow.
@@ -258,19 +274,4 @@ pub trait Wiring {
 
     /// Moves lines for the log (run-time errors of pipelines) to `log`.
     fn poll_log(&mut self, log: &mut Vec<LogLine>);
-}
-
-/// Where an error event comes from, and what it says (`err` port).
-#[derive(Debug, Clone)]
-pub struct ErrorEvent<'a> {
-    /// What went wrong.
-    pub text: &'a str,
-    /// The stream that it happened on.
-    pub stream: u64,
-    /// The number of the read within the stream.
-    pub pull: u64,
-    /// The metadata that the message would have had.
-    pub meta: &'a super::value::Value,
-    /// The streams that contributed.
-    pub origins: &'a Origins,
 }

@@ -214,6 +214,8 @@ pub struct ConnectOptions {
     pub(super) target: String,
     /// The URL said `wss`.
     pub(super) secure: bool,
+    /// Stands in the `Host` header in place of `host` and `port`.
+    pub(super) host_header: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) offered: Vec<String>,
     pub(super) socket: SocketOptions,
@@ -237,6 +239,7 @@ impl ConnectOptions {
             port,
             target: target.into(),
             secure: false,
+            host_header: None,
             headers: Vec::new(),
             offered: Vec::new(),
             socket: SocketOptions::default(),
@@ -310,6 +313,14 @@ impl ConnectOptions {
         self
     }
 
+    /// What the `Host` header says, with the port if it shall stand there; by default host and port as they are
+    /// connected to. For a host that is reached under another name or address than its own.
+    #[must_use]
+    pub fn host_header(mut self, authority: impl Into<String>) -> Self {
+        self.host_header = Some(authority.into());
+        self
+    }
+
     /// Adds a header to the request.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -379,17 +390,7 @@ impl ConnectOptions {
 
     /// The opening handshake's request.
     pub(super) fn request(&self) -> ClientRequest {
-        // RFC 6455 section 4.1: the port stands in Host unless it is the scheme's own; RFC 3986 section 3.2.2: an IPv6
-        // address stands in brackets.
-        let own_port = if self.speaks_tls() { 443 } else { 80 };
-        let mut host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        if self.port != own_port {
-            host = format!("{host}:{}", self.port);
-        }
+        let host = self.host_header.clone().unwrap_or_else(|| self.authority());
         let mut request = ClientRequest::new(host, self.target.as_str());
         for (name, value) in &self.headers {
             request = request.header(name.as_str(), value.as_str());
@@ -398,6 +399,23 @@ impl ConnectOptions {
             request = request.subprotocol(name.as_str());
         }
         request
+    }
+
+    /// Host and port as they stand in the `Host` header.
+    fn authority(&self) -> String {
+        // RFC 6455 section 4.1: the port stands in Host unless it is the scheme's own; RFC 3986 section 3.2.2: an IPv6
+        // address stands in brackets.
+        let own_port = if self.speaks_tls() { 443 } else { 80 };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == own_port {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 }
 
