@@ -110,7 +110,7 @@ mod tests {
     fn entries_that_count_no_more_are_dropped_when_they_are_many() {
         let mut timers = Timers::new();
         for token in 0..100 {
-            timers.arm(&mut Armed::NONE, Token(token), Some(at(token)));
+            timers.arm(&mut { Armed::NONE }, Token(token), Some(at(token)));
         }
         timers.compact(18, |_, _| unreachable!());
         assert_eq!(timers.heap.len(), 100);

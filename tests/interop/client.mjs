@@ -1,6 +1,6 @@
 // Node's `ws` as a client of wsloop's echo server.
 //
-// client.mjs URL [CERTIFICATE]  prints `ok CASE` or `failed CASE: why` for each case, and `done` at the end.
+// client.mjs URL CERTIFICATE|- CASE…  prints `ok CASE` or `failed CASE: why` for each case, and `done` at the end.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -8,7 +8,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const WebSocket = createRequire(process.env.WSLOOP_INTEROP + "/node/")("ws");
-const [url, certificate] = process.argv.slice(2);
+const [url, certificate, ...wanted] = process.argv.slice(2);
+const ca = certificate === "-" ? undefined : readFileSync(certificate);
 const MEBI = 1024 * 1024;
 
 async function echoes(ws, sent, expected = sent) {
@@ -60,11 +61,15 @@ const cases = {
   },
 };
 
-for (const [name, run] of Object.entries(cases)) {
-  const ws = new WebSocket(url, { ca: certificate && readFileSync(certificate), perMessageDeflate: true });
+for (const name of wanted) {
+  const ws = new WebSocket(url, { ca, perMessageDeflate: true });
   const late = new Promise((_, reject) => setTimeout(reject, 20_000, new Error("timed out")).unref());
   try {
-    await Promise.race([once(ws, "open").then(() => run(ws)), late]);
+    await Promise.race([once(ws, "open").then(() => cases[name](ws)), late]);
+    if (ws.readyState === WebSocket.OPEN) {
+      ws.close(1000);
+      await Promise.race([once(ws, "close"), late]);
+    }
     console.log("ok", name);
   } catch (error) {
     console.log(`failed ${name}: ${error.message.split("\n")[0]}`);

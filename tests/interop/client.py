@@ -1,6 +1,6 @@
 """Python's `websockets` as a client of wsloop's echo server.
 
-client.py URL [CERTIFICATE]  prints `ok CASE` or `failed CASE: why` for each case, and `done` at the end.
+client.py URL CERTIFICATE|- CASE…  prints `ok CASE` or `failed CASE: why` for each case, and `done` at the end.
 """
 
 import asyncio
@@ -64,22 +64,19 @@ async def closed_first(ws):
     assert ws.protocol.close_rcvd_then_sent is True
 
 
-CASES = [text, binary, empty, mebibyte, fragmented, ping, pinged, close_first, closed_first]
-
-
 async def one(case, url, context):
     async with connect(url, ssl=context, max_size=None, proxy=None) as ws:
         await case(ws)
 
 
-async def main(url, certificate=None):
-    context = ssl.create_default_context(cafile=certificate) if certificate else None
-    for case in CASES:
+async def main(url, certificate, *cases):
+    context = ssl.create_default_context(cafile=certificate) if certificate != "-" else None
+    for name in cases:
         try:
-            await asyncio.wait_for(one(case, url, context), 20)
-            print("ok", case.__name__, flush=True)
+            await asyncio.wait_for(one(globals()[name], url, context), 20)
+            print("ok", name, flush=True)
         except Exception as error:  # Whatever went wrong is the verdict.
-            print(f"failed {case.__name__}: {type(error).__name__}: {error}", flush=True)
+            print(f"failed {name}: {type(error).__name__}: {error}", flush=True)
     print("done", flush=True)
 
 

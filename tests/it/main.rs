@@ -2,7 +2,12 @@
 //!
 //! One binary, a module a subject. A new subject gets a line here, behind the features that it needs, and a sentence
 //! that says what belongs there.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs
+)]
 
 // The command line: arguments, help, exit codes, `check`, `cert`.
 #[cfg(feature = "cli")]
@@ -17,3 +22,7 @@ mod proto_world;
 // Peers that stall in a handshake or never read, and what they cost the others.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod stalled_peers;
+
+// Interoperation with other implementations, which `tests/run` installs.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod interop;

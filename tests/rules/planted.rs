@@ -268,3 +268,17 @@ fn a_file_that_no_module_declares_is_a_fault() {
     let tree = Tree::parse(&BTreeMap::from(sources), []);
     assert_eq!(tree.faults, ["src/stray.rs: no module declares this file"]);
 }
+
+#[test]
+fn modules_of_one_name_are_both_walked() {
+    let found = breaches(&tree(&[
+        (
+            "tls/mod.rs",
+            "#[cfg(a)] mod x;\n#[cfg(not(a))] #[path = \"other.rs\"] mod x;",
+        ),
+        ("tls/x.rs", "use std::fs;"),
+        ("tls/other.rs", "use std::net::TcpStream;"),
+    ]));
+    let files: Vec<_> = found.iter().map(|breach| breach.file.as_str()).collect();
+    assert_eq!(files, ["tls/other.rs", "tls/x.rs"]);
+}

@@ -104,7 +104,11 @@ impl Tree {
                 self.add_module(sources, child_path, file, &child_dir, child_tests_only, items.clone());
                 continue;
             }
-            let candidates = [format!("{dir}{name}.rs"), format!("{dir}{name}/mod.rs")];
+            let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let candidates = match path_attribute(&child.attrs) {
+                Some(named) => vec![format!("{folder}/{named}").trim_start_matches('/').to_owned()],
+                None => vec![format!("{dir}{name}.rs"), format!("{dir}{name}/mod.rs")],
+            };
             match candidates.iter().find(|candidate| sources.contains_key(*candidate)) {
                 Some(child_file) => self.add_file(sources, child_path, child_file, &child_dir, child_tests_only),
                 None => self.faults.push(format!(
@@ -112,6 +116,11 @@ impl Tree {
                     candidates.join(" or ")
                 )),
             }
+        }
+        // Two modules of one name, each behind its `cfg`, are both walked.
+        let mut path = path;
+        while self.modules.contains_key(&path) {
+            path.last_mut().expect("a path begins with its root").push('\'');
         }
         let scope = Scope::of(&items);
         self.modules.insert(
@@ -209,6 +218,23 @@ fn push_leaf(ident: &syn::Ident, alias: Option<String>, prefix: &[String], impor
         path,
         line: ident.span().start().line,
     });
+}
+
+/// The file that `#[path = "…"]` names.
+fn path_attribute(attrs: &[Attribute]) -> Option<String> {
+    attrs
+        .iter()
+        .find(|attr| attr.path().is_ident("path"))
+        .and_then(|attr| match &attr.meta {
+            syn::Meta::NameValue(pair) => match &pair.value {
+                syn::Expr::Lit(syn::ExprLit {
+                    lit: syn::Lit::Str(text),
+                    ..
+                }) => Some(text.value()),
+                _ => None,
+            },
+            syn::Meta::Path(_) | syn::Meta::List(_) => None,
+        })
 }
 
 /// Whether `#[test]` or a `cfg` keeps an item out of every build but that for tests.
