@@ -176,7 +176,15 @@ fn leftovers_are_found() {
 #[test]
 fn the_package_keeps_its_shape() {
     // proptest looks for inputs that once failed in `proptest-regressions`.
-    let allowed = ["src", "fuzz", "benches", "tests", "docs", "target", "proptest-regressions"];
+    let allowed = [
+        "src",
+        "fuzz",
+        "benches",
+        "tests",
+        "docs",
+        "target",
+        "proptest-regressions",
+    ];
     let mut strangers = Vec::new();
     for entry in fs::read_dir(package()).unwrap() {
         let entry = entry.unwrap();
