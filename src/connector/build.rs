@@ -9,6 +9,7 @@ use std::vec::Vec;
 use super::api::{Built, Connector};
 use super::config::{ConfigError, did_you_mean, list};
 use super::event::Port;
+use super::reconnect::Strategy;
 use super::value::{Record, Value};
 use super::{Files, Processing, exit, file, metronome, null, stdio};
 
@@ -51,6 +52,8 @@ pub struct Setup<'a> {
     pub with: &'a Record,
     /// Codec and processors.
     pub processing: Processing,
+    /// What to do when a connection is lost or can't be made; for kinds that have one.
+    pub reconnect: Strategy,
     /// For files that the configuration names.
     pub files: &'a mut dyn Files,
 }
@@ -196,11 +199,16 @@ pub fn build(definition: &Definition, files: &mut dyn Files) -> Result<Built, Ve
                 .help("add `codec = \"json\"`"),
         );
     }
+    let reconnect = Strategy::read(with.get("reconnect")).unwrap_or_else(|error| {
+        errors.push(error);
+        Strategy::default()
+    });
     // Made even if something is wrong already, so that the mistakes in `config` are told along with the others.
     let setup = Setup {
         name: definition.name.as_str().into(),
         with,
         processing: processing.unwrap_or_default(),
+        reconnect,
         files,
     };
     match (kind.make)(setup) {
@@ -309,9 +317,11 @@ mod tests {
             ),
             (
                 "file",
-                r#"{"codec":"jsn","preprocessor":[],"config":{"path":"x","mode":"raed"}}"#,
+                r#"{"codec":"jsn","preprocessor":[],"config":{"path":"x","mode":"raed"},"reconnect":"none"}"#,
                 "preprocessor: unknown key `preprocessor`; did you mean `preprocessors`?\n\
                  codec: there is no codec `jsn`; did you mean `json`?\n\
+                 reconnect: `reconnect` must be a record, not the string \"none\"; \
+                 write `reconnect = {\"none\": null}`\n\
                  config.mode: `mode` can't be `raed`; did you mean `read`?",
             ),
             (
