@@ -241,6 +241,12 @@ pub trait Connector {
     /// What it is to its neighbours.
     fn status(&self) -> Status;
 
+    /// Sources only: it will give no more events of its own accord, although, being a sink as well, it may still be
+    /// up (a terminal whose input has ended, say).
+    fn is_exhausted(&self) -> bool {
+        matches!(self.status(), Status::Finished | Status::Failed(_))
+    }
+
     /// What a stop has cut, a line each, for the end of the log; empty if nothing was. It decides the exit code.
     fn losses(&self) -> Vec<String> {
         Vec::new()

@@ -78,10 +78,6 @@ impl Outbox {
             match files.sync(self.file) {
                 Ok(()) => self.is_dirty = false,
                 Err(error) if is_transient(&error) => {}
-                // A pipe or a device can't be synced, and needn't be.
-                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-                    self.is_dirty = false;
-                }
                 Err(error) => return Err(error),
             }
         }

@@ -236,6 +236,10 @@ impl Connector for Stdio {
         }
     }
 
+    fn is_exhausted(&self) -> bool {
+        self.failed.is_some() || !matches!(self.input, Input::Reading { .. })
+    }
+
     fn losses(&self) -> Vec<String> {
         match self.lost {
             0 => Vec::new(),
@@ -304,6 +308,16 @@ mod tests {
         assert_eq!(bench.events(), ["\"bc\"", "\"last\""]);
         assert_eq!(bench.connector.status(), Status::Finished);
         assert!(!bench.turn(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_terminal_whose_input_has_ended_still_takes_events() {
+        let mut bench = started(Links { sink: true, ..SOURCE }, stdin(&[Some("a\n")]));
+        assert!(bench.turn(Duration::ZERO) && !bench.connector.is_exhausted());
+        assert!(bench.turn(Duration::ZERO) && bench.connector.is_exhausted());
+        assert_eq!(bench.connector.status(), Status::Up);
+        bench.deliver(Port::In, "late".into());
+        assert_eq!(bench.files.stdout, b"late\n");
     }
 
     #[test]
