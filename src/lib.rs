@@ -52,3 +52,8 @@ pub mod tls;
 /// ```
 #[cfg(feature = "sys")]
 pub type EventLoop = engine::Engine<sys::MioSys>;
+
+/// Compiles the README's example.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -117,6 +117,17 @@ fn every_dependency_belongs_to_a_room_and_every_granted_crate_is_one() {
 }
 
 #[test]
+fn every_dependency_has_its_line_in_the_architecture() {
+    let document = fs::read_to_string(package().join("docs/ARCHITECTURE.md")).unwrap();
+    let has_line = |name: &String| {
+        document.contains(&format!("\n| `{}` |", name.replace('_', "-")))
+            || document.contains(&format!("\n| `{name}` |"))
+    };
+    let missing: Vec<_> = dependencies().into_iter().filter(|name| !has_line(name)).collect();
+    assert_none(&missing, "dependencies without a line in docs/ARCHITECTURE.md");
+}
+
+#[test]
 fn files_stay_short() {
     let mut long = Vec::new();
     for dir in ["src", "tests", "benches", "docs", "fuzz"] {
