@@ -118,7 +118,11 @@ impl<S: Sys> Stream<S> {
         if self.phase != Phase::Live {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }
+        if self.conn.state() != State::Open {
+            return Err(Misuse::Protocol(proto::Misuse::NotOpen));
+        }
         let now = core.refresh();
+        core.counters.messages_dropped += self.conn.discard_queued() as u64;
         self.prepare_output(id, core);
         self.conn.close(now, Some(code), reason, &mut core.sys)?;
         self.deadline = self.deadline.min(now + deadline);

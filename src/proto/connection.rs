@@ -303,6 +303,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Drops all that waits to be sent behind the frame under way, so that a Close may follow at once; gives how many
+    /// messages were dropped. After our Close nothing is dropped, since that must be sent.
+    pub fn discard_queued(&mut self) -> usize {
+        if self.stage != Stage::Open {
+            return 0;
+        }
+        let messages = self.output.discard_unsent();
+        if let Some(rare) = &mut self.rare {
+            rare.pongs.discarded(self.output.len());
+            self.tidy();
+        }
+        messages
+    }
+
     /// Which end this is.
     #[must_use]
     pub const fn side(&self) -> Side {

@@ -4,6 +4,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::wire::header;
+
 /// Written bytes are cut off the front only when they are this many and half of all, so that the copying is paid for.
 const COMPACT_BYTES: usize = 64 << 10;
 
@@ -39,10 +41,41 @@ impl Output {
 
     #[cold]
     fn compact(&mut self) {
-        if self.written >= self.bytes.len() / 2 {
-            self.bytes.drain(..self.written);
-            self.written = 0;
+        let begun = self.units().take_while(|end| *end <= self.written).last().unwrap_or(0);
+        if begun >= self.bytes.len() / 2 {
+            self.bytes.drain(..begun);
+            self.written -= begun;
         }
+    }
+
+    /// Where each frame ends, in order. The head of an opening handshake counts as one too: no frame of ours begins with
+    /// the first letter of `HTTP` or `GET`, an unfinished control frame and a reserved opcode.
+    fn units(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut start = 0;
+        core::iter::from_fn(move || {
+            let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
+            start += match rest {
+                [b'H' | b'G', ..] => head_bytes(rest),
+                frame => header::frame_bytes(frame),
+            };
+            Some(start)
+        })
+    }
+
+    /// Drops every frame of which nothing was sent. Gives how many of them were messages.
+    pub(crate) fn discard_unsent(&mut self) -> usize {
+        let keep = match self.written {
+            0 => 0,
+            written => self.units().find(|end| *end >= written).unwrap_or(self.bytes.len()),
+        };
+        let messages = core::iter::once(keep)
+            .chain(self.units().filter(|end| *end > keep))
+            .filter(|start| self.bytes.get(*start..).is_some_and(header::is_message_frame))
+            .count();
+        self.bytes.truncate(keep);
+        // The last byte that waited may have been dropped.
+        self.transmitted(0);
+        messages
     }
 
     /// The first `count` waiting bytes were sent; gives how many there really were.
@@ -69,6 +102,12 @@ impl Output {
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
         (self.bytes.is_empty() && self.bytes.capacity() > 0).then(|| mem::take(&mut self.bytes))
     }
+}
+
+/// Length of the HTTP head at the start of `bytes`, which is whole.
+fn head_bytes(bytes: &[u8]) -> usize {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    end.map_or(bytes.len(), |end| end + 4)
 }
 
 /// Knows which waiting bytes are pongs, so that a peer that pings and never reads can't make the queue grow.
@@ -112,6 +151,15 @@ impl Pongs {
         }
     }
 
+    /// All but the first `queued_bytes` of the queue were dropped, and with them the ping that waited.
+    pub(crate) fn discarded(&mut self, queued_bytes: usize) {
+        let end = self.sent + queued_bytes as u64;
+        while let Some((_, frame_bytes)) = self.waiting.pop_back_if(|(pong_end, _)| *pong_end > end) {
+            self.bytes -= frame_bytes;
+        }
+        self.latest = None;
+    }
+
     /// Remembers a ping that has to wait; an older one that waited is never answered.
     pub(crate) fn defer(&mut self, payload: &[u8]) {
         let latest = self.latest.get_or_insert_default();
@@ -133,17 +181,61 @@ impl Pongs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::wire::header::Opcode;
+
+    fn frame(opcode: Opcode, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        header::encode(&mut bytes, opcode, length, None);
+        bytes.resize(bytes.len() + length, 1);
+        bytes
+    }
 
     #[test]
     fn what_was_sent_leaves_the_buffer_in_the_end() {
+        let long = frame(Opcode::Binary, COMPACT_BYTES);
         let mut output = Output::default();
-        output.append(0).extend_from_slice(&[7; 3 * COMPACT_BYTES]);
-        assert_eq!(output.transmitted(2 * COMPACT_BYTES), 2 * COMPACT_BYTES);
+        for _ in 0..3 {
+            output.append(0).extend_from_slice(&long);
+        }
+        assert_eq!(output.transmitted(2 * long.len() + 1), 2 * long.len() + 1);
         output.append(1).push(9);
-        assert_eq!(output.bytes.len(), COMPACT_BYTES + 1);
+        // The buffer now begins with the frame under way.
+        assert_eq!((output.bytes.len(), output.written), (long.len() + 1, 1));
         assert_eq!(output.pending().last(), Some(&9));
-        assert_eq!(output.transmitted(usize::MAX), COMPACT_BYTES + 1);
+        assert_eq!(output.transmitted(usize::MAX), long.len());
         assert_eq!((output.bytes.len(), output.written), (0, 0));
+    }
+
+    #[test]
+    fn unsent_frames_are_dropped_and_a_frame_under_way_is_kept() {
+        let mut output = Output::default();
+        output.append(0).extend_from_slice(b"HTTP/1.1 101 \r\n\r\n");
+        let frames = [
+            frame(Opcode::Text, 5),
+            frame(Opcode::Pong, 2),
+            frame(Opcode::Binary, 70_000),
+            frame(Opcode::Text, 300),
+        ];
+        for frame in &frames {
+            output.append(0).extend_from_slice(frame);
+        }
+        output.transmitted(3);
+        let mut early = Output {
+            bytes: output.bytes.clone(),
+            ..output
+        };
+        assert_eq!(early.discard_unsent(), 3);
+        assert_eq!(early.pending(), b"P/1.1 101 \r\n\r\n");
+
+        // All but the last byte of the long frame leave.
+        output.transmitted(14 + frames[0].len() + frames[1].len() + frames[2].len() - 1);
+        output.append(0).extend_from_slice(&frames[0]);
+        assert_eq!(output.discard_unsent(), 2);
+        assert_eq!(output.pending(), [1]);
+        output.transmitted(1);
+        output.append(0).extend_from_slice(&frames[0]);
+        assert_eq!(output.discard_unsent(), 1);
+        assert_eq!((output.len(), output.bytes.len()), (0, 0));
     }
 
     #[test]
@@ -171,5 +263,10 @@ mod tests {
         assert!(pongs.has_room(7) && !pongs.has_room(6));
         pongs.transmitted(6);
         assert!(pongs.is_idle());
+        pongs.queued(4, 4);
+        pongs.queued(4, 9);
+        pongs.defer(b"late");
+        pongs.discarded(4);
+        assert!(!pongs.has_room(4) && pongs.has_room(5) && !pongs.is_deferring());
     }
 }

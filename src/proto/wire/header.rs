@@ -145,6 +145,24 @@ pub(crate) const fn encoded_bytes(length: usize, masked: bool) -> usize {
     }
 }
 
+/// Length in bytes of the frame at the start of `queued`, header and payload; the frame is one that [`encode`] began,
+/// and whole.
+pub(crate) fn frame_bytes(queued: &[u8]) -> usize {
+    let second = queued.get(1).copied().unwrap_or_default();
+    let rest = queued.get(2..).unwrap_or_default();
+    let mask = if second & 0x80 == 0 { 0 } else { 4 };
+    match length(second & 0x7F, rest) {
+        Ok(Some((length, length_bytes))) => 2 + length_bytes + mask + length as usize,
+        // Not one of ours; nothing behind it can be told apart.
+        Ok(None) | Err(_) => queued.len().max(1),
+    }
+}
+
+/// Whether a frame at the start of `queued` begins a message: neither a control frame nor a continuation.
+pub(crate) fn is_message_frame(queued: &[u8]) -> bool {
+    queued.first().is_some_and(|first| matches!(first & 0x0F, 0x1 | 0x2))
+}
+
 /// Appends the header of an unfragmented frame, with the shortest form of its length; `key` is there if it is masked.
 #[inline]
 pub(crate) fn encode(output: &mut Vec<u8>, opcode: Opcode, length: usize, key: Option<[u8; 4]>) {
