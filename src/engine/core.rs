@@ -46,7 +46,7 @@ pub struct Counters {
     /// Messages that the host sent and that were queued.
     pub messages_sent: u64,
     /// Messages that were dropped because a stream's queue was full (`SlowReader::DropNewest`), or with the queue of a
-    /// stream that was closed for it: the latter count as one.
+    /// stream that was closed at once (`SlowReader::Close`, `close_now`).
     pub messages_dropped: u64,
 }
 

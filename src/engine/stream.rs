@@ -185,6 +185,7 @@ impl<S: Sys> Stream<S> {
     pub(super) fn rearm(&mut self, id: StreamId, core: &mut Core<S>) {
         let mut due = self.deadline;
         if self.phase == Phase::Live
+            && !self.flags.has(Flags::ENDED)
             && let Some(protocol) = self.conn.poll_timeout()
         {
             due = due.min(protocol);
@@ -206,6 +207,8 @@ impl<S: Sys> Stream<S> {
             return;
         }
         self.flags.set(Flags::ENDED);
+        // What was due is moot; settling the stream has a deadline of its own.
+        self.deadline = NEVER;
         self.leave_handshake();
         sink.push(Entry { stream: id, kind: last });
         core.ended.push(id);

@@ -61,7 +61,8 @@ impl<S: Sys> Engine<S> {
     }
 
     fn waiting_time(&self, events: &Events, timeout: Option<Duration>) -> Option<Duration> {
-        if !events.is_empty() || self.has_work() {
+        // A host that polls until the engine is drained wants to hear of it.
+        if !events.is_empty() || self.has_work() || self.is_drained() {
             return Some(Duration::ZERO);
         }
         // The last look at the clock lies a host's turn back, so that the poll may wait that much too long: all
@@ -331,7 +332,6 @@ impl<S: Sys> Stream<S> {
                 #[cfg(feature = "tls")]
                 Phase::Securing => {
                     self.flags.set(Flags::CUT);
-                    self.deadline = NEVER;
                     self.fail(
                         id,
                         core,

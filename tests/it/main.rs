@@ -26,3 +26,21 @@ mod stalled_peers;
 // Interoperation with other implementations, which `tests/run` installs.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod interop;
+// The engine: slow readers, water marks, pause and resume.
+#[cfg(feature = "net")]
+mod engine_bounds;
+// The engine: how streams end, and draining.
+#[cfg(feature = "net")]
+mod engine_closing;
+// The engine: what comes back of messages of all kinds.
+#[cfg(feature = "net")]
+mod engine_echo;
+// The engine: opening handshakes, limits on them, dials that fail.
+#[cfg(feature = "net")]
+mod engine_opening;
+// The engine: what its tests share.
+#[cfg(feature = "net")]
+mod engine_support;
+// The engine: commands from other threads.
+#[cfg(feature = "net")]
+mod engine_threads;
