@@ -24,6 +24,8 @@ pub mod connector;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod proto;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "sys")]
 pub mod sys;
 #[cfg(feature = "tls")]

@@ -1,0 +1,381 @@
+//! The engine's side of the simulated world: sockets, readiness, time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::faults::Faults;
+use super::files::Disk;
+use super::net::{Link, Listening, Net};
+use super::rng::Rng;
+use super::wire::{Owner, Stage};
+use crate::engine::{SocketOptions, Sys, SysEvent, Token, Wake};
+use crate::proto::{Entropy, Instant};
+
+/// The time of day at the world's beginning: 2026-01-01 00:00:00 UTC.
+const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+
+/// `EMFILE` on Linux, macOS and the BSDs: too many open files.
+const EMFILE: i32 = 24;
+
+/// What a system call costs at most; a loop that never waits still sees time go by.
+const CALL_NANOS: u64 = 2_000;
+
+/// A simulated system. `SHORT_READS` is its [`SHORT_READ_DRAINS`](Sys::SHORT_READ_DRAINS): whether a short read promises
+/// that the socket is drained (as with epoll and kqueue), or reads may be cut anywhere.
+#[derive(Debug)]
+pub struct SimSys<const SHORT_READS: bool = false> {
+    net: Net,
+    disk: Disk,
+    entropy: Rng,
+    waker: Arc<Flag>,
+}
+
+/// An engine's simulated socket.
+#[derive(Debug)]
+pub struct SimSocket(Link);
+
+/// An engine's simulated listener.
+#[derive(Debug)]
+pub struct SimListener(SocketAddr);
+
+#[derive(Debug, Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<const SHORT_READS: bool> SimSys<SHORT_READS> {
+    /// A world of its own, all of whose choices follow from `seed`.
+    #[must_use]
+    pub fn new(seed: u64, faults: Faults) -> Self {
+        let mut rng = Rng::new(seed);
+        let entropy = rng.fork();
+        Self {
+            net: Net::new(rng, faults),
+            disk: Disk::default(),
+            entropy,
+            waker: Arc::default(),
+        }
+    }
+
+    /// The network, to look at.
+    #[must_use]
+    pub const fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The network, to add peers and signals.
+    pub const fn net_mut(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    /// The files and what standard output and error were given.
+    #[must_use]
+    pub const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The files, to put some there or to fill the disk.
+    pub const fn disk_mut(&mut self) -> &mut Disk {
+        &mut self.disk
+    }
+
+    pub(super) const fn parts(&mut self) -> (&mut Disk, &mut Net) {
+        (&mut self.disk, &mut self.net)
+    }
+
+    /// Appends what is to be reported, in any order, some of it later.
+    fn report(&mut self, events: &mut Vec<SysEvent>) {
+        let before = events.len();
+        let net = &mut self.net;
+        if self.waker.0.swap(false, Ordering::SeqCst) {
+            events.push(SysEvent::Woken);
+        }
+        events.append(&mut net.reports);
+        if self.disk.drain_streams() {
+            events.push(SysEvent::Files);
+        }
+        for link in std::mem::take(&mut net.edges) {
+            if net.rng.chance(net.faults.hold_back) {
+                net.edges.insert(link);
+                continue;
+            }
+            let end = net.end(link);
+            let edge = std::mem::take(&mut end.edge);
+            if let (Owner::Engine(token), true) = (end.owner, edge.is_some()) {
+                let (readable, writable, closed) = (edge.readable, edge.writable, edge.closed);
+                events.push(SysEvent::Io {
+                    token,
+                    readable,
+                    writable,
+                    closed,
+                });
+                net.note(
+                    "edge",
+                    link,
+                    u64::from(readable) | u64::from(writable) << 1 | u64::from(closed) << 2,
+                );
+            }
+        }
+        for listener in net.listeners.values_mut() {
+            if let (true, Owner::Engine(token)) = (std::mem::take(&mut listener.edge), listener.owner) {
+                events.push(SysEvent::Io {
+                    token,
+                    readable: true,
+                    writable: false,
+                    closed: false,
+                });
+            }
+        }
+        if net.rng.chance(net.faults.spurious) {
+            events.extend(spurious(net));
+        }
+        for index in (before + 1..events.len()).rev() {
+            let other = before + net.rng.below((index - before + 1) as u64) as usize;
+            events.swap(index, other);
+        }
+    }
+}
+
+/// An event of a socket or listener that has no news.
+fn spurious(net: &mut Net) -> Option<SysEvent> {
+    let listeners = net.listeners.values().map(|listener| listener.owner);
+    let owners = net
+        .engine_ends
+        .iter()
+        .map(|link| net.ends[link.index()].owner)
+        .chain(listeners);
+    let tokens: Vec<Token> = owners.filter_map(|owner| owner.token()).collect();
+    if tokens.is_empty() {
+        return None;
+    }
+    let token = net.rng.pick(&tokens);
+    let (readable, writable) = net.rng.pick(&[(true, false), (false, true), (true, true)]);
+    Some(SysEvent::Io {
+        token,
+        readable,
+        writable,
+        closed: false,
+    })
+}
+
+impl<const SHORT_READS: bool> Entropy for SimSys<SHORT_READS> {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.entropy.fill(bytes);
+    }
+}
+
+impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
+    type Socket = SimSocket;
+    type Listener = SimListener;
+
+    const SHORT_READ_DRAINS: bool = SHORT_READS;
+
+    fn now(&mut self) -> Instant {
+        self.net.now
+    }
+
+    fn wall_now(&mut self) -> Duration {
+        EPOCH + Duration::from_nanos(self.net.now.as_nanos())
+    }
+
+    fn listen(
+        &mut self,
+        token: Token,
+        mut addr: SocketAddr,
+        backlog: u32,
+        _options: &SocketOptions,
+    ) -> io::Result<(SimListener, SocketAddr)> {
+        let taken = |addr: &SocketAddr| self.net.listeners.contains_key(addr);
+        if addr.port() == 0 {
+            let free = (40_000..49_152).find(|port| !taken(&SocketAddr::new(addr.ip(), *port)));
+            addr.set_port(free.ok_or(io::ErrorKind::AddrNotAvailable)?);
+        } else if taken(&addr) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        self.net
+            .listeners
+            .insert(addr, Listening::new(Owner::Engine(token), backlog.max(1) as usize));
+        Ok((SimListener(addr), addr))
+    }
+
+    fn accept(
+        &mut self,
+        listener: &mut SimListener,
+        token: Token,
+        _no_delay: bool,
+    ) -> io::Result<(SimSocket, SocketAddr)> {
+        let net = &mut self.net;
+        let (emfile, aborted) = (
+            net.rng.chance(net.faults.accept_emfile),
+            net.rng.chance(net.faults.accept_aborted),
+        );
+        let Some(waiting) = net.listeners.get_mut(&listener.0) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if waiting.backlog.is_empty() {
+            waiting.drained = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if emfile {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
+        let Some(link) = waiting.backlog.pop_front() else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        if aborted {
+            net.reset(link);
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        net.note("accept", link, 0);
+        net.take_over(link, token);
+        net.ends[link.index()].edge.writable = true;
+        net.edges.insert(link);
+        Ok((SimSocket(link), net.other_end(link).addr))
+    }
+
+    fn close_listener(&mut self, listener: SimListener) {
+        if let Some(closed) = self.net.listeners.remove(&listener.0) {
+            for link in closed.backlog {
+                self.net.reset(link);
+            }
+        }
+    }
+
+    fn connect(&mut self, token: Token, addr: SocketAddr, _options: &SocketOptions) -> io::Result<SimSocket> {
+        let link = self.net.begin_connect(Owner::Engine(token), addr);
+        self.net.take_over(link, token);
+        Ok(SimSocket(link))
+    }
+
+    fn connected(&mut self, socket: &mut SimSocket) -> io::Result<()> {
+        match self.net.end(socket.0).stage {
+            Stage::Connecting => Err(io::ErrorKind::WouldBlock.into()),
+            Stage::Connected => Ok(()),
+            Stage::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    fn local_addr(&mut self, socket: &SimSocket) -> io::Result<SocketAddr> {
+        Ok(self.net.end(socket.0).addr)
+    }
+
+    fn resolve(&mut self, token: Token, host: &str, port: u16) {
+        self.net.begin_resolve(token, host, port);
+    }
+
+    fn read(&mut self, socket: &mut SimSocket, bytes: &mut [u8]) -> io::Result<usize> {
+        let (link, net) = (socket.0, &mut self.net);
+        let end = &mut net.ends[link.index()];
+        if end.stage != Stage::Connected {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let mut count = end.inbox.len().min(bytes.len());
+        if count == 0 && !bytes.is_empty() {
+            return match (end.reset.then(|| end.tell_reset()).flatten(), end.is_readable()) {
+                (Some(error), _) => Err(error),
+                (None, true) => Ok(0),
+                (None, false) => {
+                    end.drained = true;
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            };
+        }
+        if SHORT_READS {
+            // The whole inbox came out: what comes next is news.
+            end.drained = count < bytes.len();
+        } else if net.rng.chance(net.faults.cut_read) {
+            count = net.rng.size(1, count);
+        }
+        net.end(link).take(&mut bytes[..count]);
+        net.note("read", link, count as u64);
+        net.tell_room(link.other());
+        Ok(count)
+    }
+
+    fn write(&mut self, socket: &mut SimSocket, bytes: &[u8]) -> io::Result<usize> {
+        let (link, net) = (socket.0, &mut self.net);
+        let room = net.other_end(link).room();
+        let end = net.end(link);
+        if end.stage != Stage::Connected {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if end.reset {
+            return Err(end.tell_reset().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()));
+        }
+        if end.shut {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if room == 0 && !bytes.is_empty() {
+            end.blocked = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut count = bytes.len().min(room);
+        if count > 1 && net.rng.chance(net.faults.cut_write) {
+            count = net.rng.size(1, count);
+        }
+        net.note("write", link, count as u64);
+        net.send(link, &bytes[..count]);
+        Ok(count)
+    }
+
+    fn write_vectored(&mut self, socket: &mut SimSocket, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let mut joined = Vec::new();
+        for slice in slices {
+            joined.extend_from_slice(slice);
+        }
+        self.write(socket, &joined)
+    }
+
+    fn shutdown(&mut self, socket: &mut SimSocket) -> io::Result<()> {
+        let end = self.net.end(socket.0);
+        if end.stage != Stage::Connected || end.reset {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        self.net.note("shutdown", socket.0, 0);
+        self.net.send_fin(socket.0);
+        Ok(())
+    }
+
+    fn close(&mut self, socket: SimSocket) {
+        self.net.note("close", socket.0, 0);
+        self.net.release(socket.0);
+    }
+
+    fn reset_on_close(&mut self, socket: &mut SimSocket) {
+        self.net.end(socket.0).reset_on_close = true;
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.waker) as Arc<dyn Wake>
+    }
+
+    fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        let deadline = timeout.map(|timeout| self.net.now + timeout);
+        let cost = self.net.rng.below(CALL_NANOS);
+        self.net.now += Duration::from_nanos(cost);
+        let before = events.len();
+        loop {
+            self.net.settle();
+            self.report(events);
+            if events.len() > before || deadline.is_some_and(|deadline| deadline <= self.net.now) {
+                return Ok(());
+            }
+            // Something that was held back is reported a moment later.
+            let held_back = (!self.net.edges.is_empty()).then_some(self.net.now + Duration::from_micros(1));
+            let next = [self.net.next_time(), held_back, deadline].into_iter().flatten().min();
+            let Some(next) = next else {
+                return Err(io::Error::other(
+                    "a wait without end: no byte is under way, no peer and no timer will act",
+                ));
+            };
+            self.net.now = self.net.now.max(next);
+        }
+    }
+}
