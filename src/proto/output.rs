@@ -154,8 +154,12 @@ impl Pongs {
     /// All but the first `queued_bytes` of the queue were dropped, and with them the ping that waited.
     pub(crate) fn discarded(&mut self, queued_bytes: usize) {
         let end = self.sent + queued_bytes as u64;
-        while let Some((_, frame_bytes)) = self.waiting.pop_back_if(|(pong_end, _)| *pong_end > end) {
+        while let Some(&(pong_end, frame_bytes)) = self.waiting.back() {
+            if pong_end <= end {
+                break;
+            }
             self.bytes -= frame_bytes;
+            self.waiting.pop_back();
         }
         self.latest = None;
     }

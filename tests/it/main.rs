@@ -19,6 +19,9 @@ mod proto_handshake;
 mod proto_life;
 // What the tests of `proto` share.
 mod proto_world;
+// The router: what starts and when, what flows, and how a service ends.
+#[cfg(all(feature = "connectors", feature = "net"))]
+mod connector_router;
 // Peers that stall in a handshake or never read, and what they cost the others.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod stalled_peers;
