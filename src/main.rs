@@ -1,12 +1,8 @@
-//! The program `wsloop`: runs, checks and tests flows.
+//! The program `wsloop`: runs, checks and tests flows, and makes certificates to try them out with.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use clap::Parser;
+mod cli;
 
-/// Runs WebSocket services from a config file.
-#[derive(Debug, Parser)]
-#[command(name = "wsloop", version)]
-struct Arguments {}
-
-fn main() {
-    let Arguments {} = Arguments::parse();
+fn main() -> std::process::ExitCode {
+    cli::main()
 }

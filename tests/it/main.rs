@@ -9,9 +9,15 @@
     missing_docs
 )]
 
-// The command line: arguments, help, exit codes, `check`, `cert`.
+// The command line: arguments, help, exit codes.
 #[cfg(feature = "cli")]
 mod cli_args;
+// `wsloop cert`.
+#[cfg(feature = "cli")]
+mod cli_cert;
+// What the tests of the program share: it as a child process, folders to run in.
+#[cfg(feature = "cli")]
+mod cli_support;
 
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;

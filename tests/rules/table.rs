@@ -218,6 +218,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("env_logger", Yes),
             ("log", Yes),
             ("rcgen", Yes),
+            ("rlimit", Yes),
             ("serde", Yes),
             ("serde_saphyr", Yes),
             ("signal_hook", Yes),

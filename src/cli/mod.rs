@@ -1,0 +1,36 @@
+//! The command line tool: arguments, wiring, printing.
+
+mod arguments;
+mod cert;
+mod logging;
+mod outcome;
+mod test_runner;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // `--help` and `--version` come this way too, with exit code 0; usage errors have clap's own, 2.
+        Err(error) => error.exit(),
+    };
+    logging::start(&arguments.global);
+    let outcome = match &arguments.command {
+        Command::Cert(arguments) => cert::run(arguments),
+        Command::Test(arguments) => test_runner::run(arguments),
+        _ => outcome::Outcome::Failed,
+    };
+    outcome.into()
+}
+
+/// Prints on standard output; that nobody reads any more is no error of ours.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
