@@ -73,9 +73,7 @@ impl<S: Sys> Stream<S> {
         if let Some(socket) = self.socket.take() {
             core.sys.close(socket);
         }
-        if let Some(buffer) = self.conn.reclaim_output() {
-            core.pool.give(buffer);
-        }
+        self.return_output(core);
         self.secure = None;
         self.dial = None;
         self.deadline = NEVER;

@@ -111,6 +111,7 @@ impl<S: Sys> Stream<S> {
             control,
             ..
         } = events;
+        self.conn.lend_input(core.pool.take());
         let mut input = self.conn.handle_bytes(core.now, &mut arena[start..start + count]);
         while let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) {
             match event {
@@ -125,12 +126,16 @@ impl<S: Sys> Stream<S> {
                     } else {
                         let index = owned.len() as u32;
                         owned.push(message.into_owned_buffer().unwrap_or_default());
+                        self.conn.lend_input(core.pool.take());
                         Kind::Owned { is_text, index }
                     };
                     entries.push(Entry { stream: id, kind });
                 }
                 other => self.handle_rare(id, core, entries, control, other, None),
             }
+        }
+        if let Some(buffer) = self.conn.reclaim_input() {
+            core.pool.give(buffer);
         }
         self.mark_dirty(id, &mut core.dirty);
     }

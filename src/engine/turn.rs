@@ -23,6 +23,9 @@ impl<S: Sys> Engine<S> {
     /// # Errors
     /// The system's poll failed; the loop can't go on.
     pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Error> {
+        for buffer in events.owned.drain(..) {
+            self.core.pool.give(buffer);
+        }
         events.clear();
         self.begin_turn(events);
         let timeout = self.waiting_time(events, timeout);

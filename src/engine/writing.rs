@@ -73,7 +73,10 @@ impl<S: Sys> Stream<S> {
         match self.conn.send(message, &mut core.sys) {
             Ok(()) => {}
             Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
-            Err(misuse) => return Err(misuse.into()),
+            Err(misuse) => {
+                self.return_output(core);
+                return Err(misuse.into());
+            }
         }
         core.counters.messages_sent += 1;
         let queued_bytes = self.conn.queued_bytes();
@@ -133,10 +136,18 @@ impl<S: Sys> Stream<S> {
     /// Marks the stream as one with something to send, and lends it a buffer if it has none.
     #[inline]
     pub(super) fn prepare_output(&mut self, id: StreamId, core: &mut Core<S>) {
-        if !self.flags.has(Flags::DIRTY.or(Flags::BLOCKED)) && self.conn.queued_bytes() == 0 {
+        if self.conn.queued_bytes() == 0 {
             self.conn.lend_output(core.pool.take());
         }
         self.mark_dirty(id, &mut core.dirty);
+    }
+
+    /// Gives back the buffer, if there is nothing in it.
+    #[inline]
+    pub(super) fn return_output(&mut self, core: &mut Core<S>) {
+        if let Some(buffer) = self.conn.reclaim_output() {
+            core.pool.give(buffer);
+        }
     }
 
     /// Writes what waits, until nothing does or the socket takes no more, and tells of water marks passed.
@@ -156,9 +167,7 @@ impl<S: Sys> Stream<S> {
         match result {
             Ok(()) => {
                 self.flags.clear(Flags::BLOCKED);
-                if let Some(buffer) = self.conn.reclaim_output() {
-                    core.pool.give(buffer);
-                }
+                self.return_output(core);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.set(Flags::BLOCKED),
             Err(_) => self.handle_unwritable(id, core),

@@ -94,6 +94,19 @@ impl Assembly {
         matches!(self.kind, Kind::Nothing)
     }
 
+    /// Takes an empty buffer to gather in, unless there is one already.
+    pub(crate) fn lend(&mut self, mut buffer: Vec<u8>) {
+        if self.payload.capacity() == 0 {
+            buffer.clear();
+            self.payload = buffer;
+        }
+    }
+
+    /// Gives the buffer back, if no message is in it.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        (self.is_idle() && self.payload.capacity() > 0).then(|| mem::take(&mut self.payload))
+    }
+
     /// Checks a data frame's header against the message under way and the limits; nothing is reserved on its word.
     pub(crate) fn admit(&self, header: &Header, limits: &Limits) -> Result<(), Violation> {
         // RFC 6455 section 5.4: fragments of one message are not interleaved with another's.

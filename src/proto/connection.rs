@@ -360,6 +360,18 @@ impl Connection {
         self.output.reclaim()
     }
 
+    /// Lends an empty buffer to gather a message in that comes in pieces, from a pool of the host's; dropped if the
+    /// connection has one. It comes back as the message's own ([`MessageBuf::into_owned_buffer`](super::MessageBuf)), or
+    /// by [`reclaim_input`](Self::reclaim_input).
+    pub fn lend_input(&mut self, buffer: Vec<u8>) {
+        self.assembly.lend(buffer);
+    }
+
+    /// Takes the buffer for input back, if there is one and no message is under way.
+    pub fn reclaim_input(&mut self) -> Option<Vec<u8>> {
+        self.assembly.reclaim()
+    }
+
     fn queue_control(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut dyn Entropy) -> Result<(), Misuse> {
         if payload.len() > ControlPayload::MAX_BYTES {
             return Err(Misuse::ControlTooLong);

@@ -183,15 +183,16 @@ fn a_flood_that_nobody_reads_is_bounded_by_back_pressure() {
     let server = serve(
         bounded(SlowReader::Refuse),
         Events::with_capacity(64 << 10),
-        move |event_loop, stream, event| match event {
-            Event::Message(message) => {
-                if !matches!(event_loop.send(stream, message), Ok(Sent::Queued { .. })) {
-                    event_loop.pause(stream).unwrap();
-                    report.send(event_loop.queued_bytes(stream).unwrap()).unwrap();
-                }
+        move |event_loop, stream, event| {
+            let keeps_up = match event {
+                Event::Message(message) => matches!(event_loop.send(stream, message), Ok(Sent::Queued { .. })),
+                Event::LowWater { .. } => event_loop.resume(stream).is_ok(),
+                _ => true,
+            };
+            if !keeps_up {
+                event_loop.pause(stream).unwrap();
+                report.send(event_loop.queued_bytes(stream).unwrap()).unwrap();
             }
-            Event::LowWater { .. } => event_loop.resume(stream).unwrap(),
-            _ => {}
         },
     );
     let mut client = RawClient::open(server.addr);
