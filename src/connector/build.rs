@@ -11,7 +11,7 @@ use super::config::{ConfigError, did_you_mean, list};
 use super::event::Port;
 use super::reconnect::Strategy;
 use super::value::{Record, Value};
-use super::{Files, Processing, exit, file, metronome, null, stdio};
+use super::{Files, Processing, exit, file, metronome, null, stdio, ws_client, ws_server};
 
 /// A connector as a flow defines it, all expressions evaluated.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +107,18 @@ const STDIO: Ports = Ports {
 
 /// Every kind. A new one is a file and a line here.
 static KINDS: &[Kind] = &[
+    Kind {
+        name: "ws_server",
+        codec: CodecUse::Required,
+        ports: |_| BOTH,
+        make: ws_server::make,
+    },
+    Kind {
+        name: "ws_client",
+        codec: CodecUse::Required,
+        ports: |_| BOTH,
+        make: ws_client::make,
+    },
     Kind {
         name: "file",
         codec: CodecUse::Required,

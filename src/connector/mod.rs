@@ -21,7 +21,11 @@ mod stage;
 mod stdio;
 #[cfg(test)]
 mod testing;
+mod tls;
 pub mod value;
+mod ws;
+mod ws_client;
+mod ws_server;
 
 pub use crate::engine::Files;
 pub use crate::proto::Instant;

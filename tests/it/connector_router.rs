@@ -11,20 +11,26 @@ use wsloop::connector::{
 use wsloop::engine::Config;
 use wsloop::sys::{MioSys, OsFiles};
 
-/// Links from a connector's `out` to others' `in`, without pipelines in between.
+/// What stands in place of pipelines: makes events of an event.
+pub(crate) type Between = Box<dyn FnMut(Event) -> Vec<Event>>;
+
+/// Links from a connector's `out` to others' `in`, and one thing that all events pass on the way.
 pub(crate) struct Straight {
     links: Vec<Links>,
     sinks: Vec<Vec<ConnectorId>>,
+    between: Between,
 }
 
 impl Wiring for Straight {
     fn handle_event(&mut self, from: ConnectorId, port: Port, event: Event, deliveries: &mut Vec<Delivery>) {
         if port == Port::Out {
-            deliveries.extend(self.sinks[from.0 as usize].iter().map(|to| Delivery {
-                to: *to,
-                port: Port::In,
-                event: event.clone(),
-            }));
+            for event in (self.between)(event) {
+                deliveries.extend(self.sinks[from.0 as usize].iter().map(|to| Delivery {
+                    to: *to,
+                    port: Port::In,
+                    event: event.clone(),
+                }));
+            }
         }
     }
 
@@ -47,6 +53,14 @@ impl Wiring for Straight {
 
 /// Connectors (kind, definition) and links (from, to) between them.
 fn router(connectors: &[(&str, &str)], links: &[(u32, u32)]) -> Router<MioSys, Straight> {
+    router_with(connectors, links, Box::new(|event| vec![event]))
+}
+
+pub(crate) fn router_with(
+    connectors: &[(&str, &str)],
+    links: &[(u32, u32)],
+    between: Between,
+) -> Router<MioSys, Straight> {
     let mut files = OsFiles::new();
     let built: Vec<Built> = connectors
         .iter()
@@ -63,6 +77,7 @@ fn router(connectors: &[(&str, &str)], links: &[(u32, u32)]) -> Router<MioSys, S
     let mut wiring = Straight {
         links: vec![Links::default(); built.len()],
         sinks: vec![Vec::new(); built.len()],
+        between,
     };
     for (from, to) in links {
         wiring.links[*from as usize].out = true;
@@ -78,7 +93,7 @@ fn router(connectors: &[(&str, &str)], links: &[(u32, u32)]) -> Router<MioSys, S
 }
 
 /// Runs a service to its end; gives that and the log.
-fn run(mut router: Router<MioSys, Straight>) -> (Outcome, Vec<String>) {
+pub(crate) fn run(mut router: Router<MioSys, Straight>) -> (Outcome, Vec<String>) {
     let (begun, mut log) = (Instant::now(), Vec::new());
     loop {
         assert!(

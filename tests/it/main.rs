@@ -28,6 +28,9 @@ mod proto_world;
 // The router: what starts and when, what flows, and how a service ends.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_router;
+// `ws_server` and `ws_client` on real sockets: who is answered, what is said at the end, how a lost peer is noticed.
+#[cfg(all(feature = "connectors", feature = "net"))]
+mod connector_ws;
 // Peers that stall in a handshake or never read, and what they cost the others.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod stalled_peers;

@@ -1,0 +1,314 @@
+//! All that connectors do with TLS: loading certificates, arming listeners and connections, explaining failures.
+
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use serde::Deserialize;
+
+use super::config::{self, ConfigError};
+use super::value::Value;
+use crate::engine::{ConnectOptions, Failure, Files, ListenOptions};
+
+/// The `tls` record of `ws_server`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerRecord {
+    /// File with the certificate chain, PEM.
+    cert: String,
+    /// File with the private key, PEM.
+    key: String,
+    /// File with the roots that clients' certificates must lead to; without it clients are not asked for any.
+    #[serde(default)]
+    cafile: Option<String>,
+}
+
+/// The `tls` record of `ws_client`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ClientRecord {
+    /// File with the roots to trust in place of the built-in ones.
+    cafile: Option<String>,
+    /// The name that the server's certificate must be valid for, in place of the url's host.
+    domain: Option<String>,
+    /// File with our own certificate chain.
+    cert: Option<String>,
+    /// File with its private key.
+    key: Option<String>,
+}
+
+/// What the key `tls` of a connector asks for, before files are read.
+enum Wish<R> {
+    /// Plain TCP: nothing is written, or `null`, or `false`.
+    Off,
+    /// TLS.
+    On(R),
+}
+
+const PATH: [&str; 2] = ["config", "tls"];
+
+/// Reads `tls` of a `ws_server` and its files; `None` for plain TCP.
+///
+/// # Errors
+/// The record, a file, or its combination with the url's scheme is wrong.
+pub(super) fn server(
+    tls: Option<&Value>,
+    secure: Option<bool>,
+    files: &mut dyn Files,
+) -> Result<Option<Server>, ConfigError> {
+    let shape = r#""tls": {"cert": "localhost.cert", "key": "localhost.key"}"#;
+    let wish = match tls {
+        None | Some(Value::Null) => Wish::Off,
+        Some(Value::Bool(false)) => switched_off(secure).map(|()| Wish::Off)?,
+        Some(Value::Bool(true)) => {
+            return Err(ConfigError::new(
+                PATH,
+                "a server needs to know its certificate and its key, not just `true`",
+            )
+            .expected("a record with `cert` and `key`")
+            .help(format!("write `{shape}`; `wsloop cert` makes both files for localhost")));
+        }
+        Some(record) => Wish::On(config::read::<ServerRecord>(&PATH.map(Into::into), record)?),
+    };
+    match wish {
+        Wish::On(record) => load_server(&record, files).map(Some),
+        Wish::Off if secure == Some(true) => Err(ConfigError::new(
+            ["config", "url"],
+            "`wss://` needs a certificate: the key `tls` is missing",
+        )
+        .help(format!("add `{shape}`; `wsloop cert` makes both files for localhost"))),
+        Wish::Off => Ok(None),
+    }
+}
+
+/// Reads `tls` of a `ws_client` and its files; `None` for plain TCP. `host` is the url's, the name to check where no
+/// `domain` is given.
+///
+/// # Errors
+/// As [`server`].
+pub(super) fn client(
+    tls: Option<&Value>,
+    secure: Option<bool>,
+    host: &str,
+    files: &mut dyn Files,
+) -> Result<Option<Client>, ConfigError> {
+    let wish = match tls {
+        None | Some(Value::Null) if secure == Some(true) => Wish::On(ClientRecord::default()),
+        None | Some(Value::Null) => Wish::Off,
+        Some(Value::Bool(false)) => switched_off(secure).map(|()| Wish::Off)?,
+        Some(Value::Bool(true)) => Wish::On(ClientRecord::default()),
+        Some(record) => Wish::On(config::read::<ClientRecord>(&PATH.map(Into::into), record)?),
+    };
+    match wish {
+        Wish::On(record) => load_client(&record, host, files).map(Some),
+        Wish::Off => Ok(None),
+    }
+}
+
+fn switched_off(secure: Option<bool>) -> Result<(), ConfigError> {
+    if secure != Some(true) {
+        return Ok(());
+    }
+    Err(ConfigError::new(PATH, "`tls` is off, but the url says `wss://`")
+        .help("remove `\"tls\": false`, or write `ws://` in the url"))
+}
+
+/// What a stream's failure means to a person, with advice where there is some.
+pub(super) fn explain(failure: &Failure) -> String {
+    match advice(failure) {
+        Some(advice) => format!("{failure}; {advice}"),
+        None => format!("{failure}"),
+    }
+}
+
+#[cfg(feature = "tls")]
+pub(super) use with::{Client, Server};
+#[cfg(feature = "tls")]
+use with::{advice, load_client, load_server};
+#[cfg(not(feature = "tls"))]
+pub(super) use without::{Client, Server};
+#[cfg(not(feature = "tls"))]
+use without::{advice, load_client, load_server};
+
+#[cfg(feature = "tls")]
+mod with {
+    use super::*;
+    use crate::tls::{self, ClientOptions, ErrorKind, PemInput, ServerOptions};
+
+    /// Certificates and keys are small; what is larger is some other file.
+    const FILE_LIMIT_BYTES: usize = 1 << 20;
+
+    /// A server's certificate and key, ready for use.
+    #[derive(Clone)]
+    pub(in crate::connector) struct Server(tls::ServerConfig);
+
+    impl Server {
+        /// Makes a listener speak TLS.
+        pub(in crate::connector) fn arm(&self, options: ListenOptions) -> ListenOptions {
+            options.tls(self.0.clone())
+        }
+    }
+
+    /// What a client trusts, and the name that it expects.
+    #[derive(Clone)]
+    pub(in crate::connector) struct Client {
+        config: tls::ClientConfig,
+        server_name: String,
+    }
+
+    impl Client {
+        /// Makes a connection speak TLS.
+        pub(in crate::connector) fn arm(&self, options: ConnectOptions) -> ConnectOptions {
+            options.tls(self.config.clone(), self.server_name.clone())
+        }
+    }
+
+    pub(super) fn load_server(record: &ServerRecord, files: &mut dyn Files) -> Result<Server, ConfigError> {
+        let certificate_pem = read(files, "cert", &record.cert)?;
+        let key_pem = read(files, "key", &record.key)?;
+        let client_roots_pem = read_optional(files, "cafile", record.cafile.as_deref())?;
+        let options = ServerOptions {
+            certificate_pem: &certificate_pem,
+            key_pem: &key_pem,
+            client_roots_pem: client_roots_pem.as_deref(),
+            alpn: &[],
+        };
+        tls::ServerConfig::new(&options).map(Server).map_err(|error| {
+            let (key, path) = match error.input() {
+                Some(PemInput::Certificate) => ("cert", Some(&record.cert)),
+                Some(PemInput::Key) => ("key", Some(&record.key)),
+                Some(PemInput::ClientRoots | PemInput::Roots) => ("cafile", record.cafile.as_ref()),
+                None => ("cert", None),
+            };
+            unusable(files, key, path, &error)
+        })
+    }
+
+    pub(super) fn load_client(record: &ClientRecord, host: &str, files: &mut dyn Files) -> Result<Client, ConfigError> {
+        let roots_pem = read_optional(files, "cafile", record.cafile.as_deref())?;
+        let identity = match (&record.cert, &record.key) {
+            (Some(cert), Some(key)) => Some((read(files, "cert", cert)?, read(files, "key", key)?)),
+            (None, None) => None,
+            (Some(_), None) => return Err(lonely("cert", "key")),
+            (None, Some(_)) => return Err(lonely("key", "cert")),
+        };
+        let options = ClientOptions {
+            roots_pem: roots_pem.as_deref(),
+            identity_pem: identity.as_ref().map(|(cert, key)| (cert.as_slice(), key.as_slice())),
+            alpn: &[],
+        };
+        let config = tls::ClientConfig::new(&options).map_err(|error| {
+            let (key, path) = match error.input() {
+                Some(PemInput::Certificate) => ("cert", record.cert.as_ref()),
+                Some(PemInput::Key) => ("key", record.key.as_ref()),
+                Some(PemInput::Roots | PemInput::ClientRoots) | None => ("cafile", record.cafile.as_ref()),
+            };
+            unusable(files, key, path, &error)
+        })?;
+        let server_name = record.domain.clone().unwrap_or_else(|| host.into());
+        // A throw-away session finds a name that none can be made for.
+        if let Err(error) = tls::Session::client(&config, &server_name) {
+            let place = if record.domain.is_some() {
+                ["config", "tls", "domain"].as_slice()
+            } else {
+                &["config", "url"]
+            };
+            return Err(ConfigError::new(place.iter().copied(), format!("{error}")));
+        }
+        Ok(Client { config, server_name })
+    }
+
+    fn lonely(given: &'static str, missing: &'static str) -> ConfigError {
+        ConfigError::new(["config", "tls", given], format!("`{given}` without `{missing}`"))
+            .help(format!("add `\"{missing}\": …`, or remove `{given}`"))
+    }
+
+    fn read(files: &mut dyn Files, key: &'static str, path: &str) -> Result<Vec<u8>, ConfigError> {
+        files.read_whole(path, FILE_LIMIT_BYTES).map_err(|error| {
+            ConfigError::new(
+                ["config", "tls", key],
+                format!("can't read {}: {error}", files.absolute(path)),
+            )
+            .help("paths begin at the working directory; `wsloop cert` makes a certificate and key for localhost")
+        })
+    }
+
+    fn read_optional(
+        files: &mut dyn Files,
+        key: &'static str,
+        path: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, ConfigError> {
+        path.map(|path| read(files, key, path)).transpose()
+    }
+
+    fn unusable(files: &dyn Files, key: &'static str, path: Option<&String>, error: &tls::ConfigError) -> ConfigError {
+        let message = match path {
+            Some(path) => format!("{} can't be used: {error}", files.absolute(path)),
+            None => format!("TLS can't be set up: {error}"),
+        };
+        ConfigError::new(["config", "tls", key], message)
+            .help("`wsloop cert` makes a certificate and key for localhost that can be used")
+    }
+
+    /// What to do about a certificate that was made the wrong way.
+    pub(super) fn advice(failure: &Failure) -> Option<&'static str> {
+        let Failure::Tls(error) = failure else { return None };
+        matches!(error.kind(), ErrorKind::CaUsedAsEndEntity | ErrorKind::NoSubjectAltName)
+            .then_some("`wsloop cert` makes one for localhost that can be used")
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+mod without {
+    use super::*;
+
+    /// There is none in a build without TLS.
+    #[derive(Clone)]
+    pub(in crate::connector) enum Server {}
+
+    impl Server {
+        pub(in crate::connector) fn arm(&self, _options: ListenOptions) -> ListenOptions {
+            match *self {}
+        }
+    }
+
+    /// There is none in a build without TLS.
+    #[derive(Clone)]
+    pub(in crate::connector) enum Client {}
+
+    impl Client {
+        pub(in crate::connector) fn arm(&self, _options: ConnectOptions) -> ConnectOptions {
+            match *self {}
+        }
+    }
+
+    pub(super) fn load_server(record: &ServerRecord, files: &mut dyn Files) -> Result<Server, ConfigError> {
+        let ServerRecord { cert, key, cafile: _ } = record;
+        let _: (Vec<u8>, &mut dyn Files) = (Vec::new(), files);
+        Err(missing(format!("`{cert}` and `{key}`")))
+    }
+
+    pub(super) fn load_client(
+        record: &ClientRecord,
+        host: &str,
+        _files: &mut dyn Files,
+    ) -> Result<Client, ConfigError> {
+        let ClientRecord {
+            cafile,
+            domain,
+            cert,
+            key,
+        } = record;
+        let asked = [cafile, domain, cert, key].into_iter().flatten().next();
+        Err(missing(format!("`{}`", asked.map_or(host, String::as_str))))
+    }
+
+    fn missing(asked: String) -> ConfigError {
+        ConfigError::new(PATH, format!("{asked}: this program was built without TLS"))
+            .help("build it with the feature `tls`")
+    }
+
+    pub(super) fn advice(_failure: &Failure) -> Option<&'static str> {
+        None
+    }
+}

@@ -1,0 +1,6 @@
+//! What `ws_server` and `ws_client` have in common: addresses, options, metadata, frames.
+
+pub(super) mod frame;
+pub(super) mod meta;
+pub(super) mod options;
+pub(super) mod url;

@@ -1,0 +1,90 @@
+//! The connections of a server, by stream id and by peer.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::vec::Vec;
+
+use crate::connector::ws::meta::Metadata;
+use crate::connector::{StreamReader, StreamWriter};
+use crate::engine::StreamId;
+
+/// One connection, from the moment its request was accepted.
+pub(super) struct Connection {
+    pub(super) stream: StreamId,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) metadata: Metadata,
+    pub(super) reader: StreamReader,
+    pub(super) writer: StreamWriter,
+    /// Messages can be sent.
+    pub(super) is_open: bool,
+    /// Messages that it did not get.
+    pub(super) dropped: u64,
+}
+
+/// All connections of a server.
+#[derive(Default)]
+pub(super) struct Connections {
+    by_stream: HashMap<u64, Connection>,
+    by_peer: HashMap<SocketAddr, StreamId>,
+    /// Those that have ended, but whose last events may still be answered.
+    ended: Vec<StreamId>,
+}
+
+impl Connections {
+    pub(super) fn insert(&mut self, connection: Connection) {
+        if let Some(peer) = connection.peer {
+            self.by_peer.insert(peer, connection.stream);
+        }
+        self.by_stream.insert(connection.stream.as_u64(), connection);
+    }
+
+    pub(super) fn find(&mut self, stream: StreamId) -> Option<&mut Connection> {
+        self.by_stream.get_mut(&stream.as_u64())
+    }
+
+    /// The open connection of that number.
+    pub(super) fn open(&self, stream: u64) -> Option<StreamId> {
+        let connection = self.by_stream.get(&stream)?;
+        connection.is_open.then_some(connection.stream)
+    }
+
+    /// The open connection with that peer.
+    pub(super) fn open_with(&self, peer: SocketAddr) -> Option<StreamId> {
+        self.open(self.by_peer.get(&peer)?.as_u64())
+    }
+
+    pub(super) fn is_open(&self, stream: StreamId) -> bool {
+        self.open(stream.as_u64()).is_some()
+    }
+
+    /// The connection has ended; it stays until [`forget_ended`](Self::forget_ended), so that its last events are
+    /// answered where that is still possible.
+    pub(super) fn end(&mut self, stream: StreamId) -> Option<&mut Connection> {
+        let connection = self.by_stream.get_mut(&stream.as_u64())?;
+        self.ended.push(stream);
+        Some(connection)
+    }
+
+    pub(super) fn forget_ended(&mut self) {
+        for stream in self.ended.drain(..) {
+            let Some(connection) = self.by_stream.remove(&stream.as_u64()) else {
+                continue;
+            };
+            // The peer's port may be another connection's by now.
+            if let Some(peer) = connection.peer
+                && self.by_peer.get(&peer) == Some(&stream)
+            {
+                self.by_peer.remove(&peer);
+            }
+        }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.by_stream.values_mut()
+    }
+
+    /// How many have not ended.
+    pub(super) fn len(&self) -> usize {
+        self.by_stream.len() - self.ended.len()
+    }
+}
