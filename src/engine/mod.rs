@@ -35,4 +35,6 @@ pub use handle::{Handle, HandleError};
 pub use id::{ListenerId, StreamId};
 pub use options::{Config, ConnectOptions, ListenOptions, QueueOptions, SlowReader};
 pub use seam::{FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
+#[cfg(feature = "tls")]
+pub use secure::TlsInfo;
 pub use writing::Sent;

@@ -258,3 +258,79 @@ fn pause_or_fail(error: io::Error) -> io::Result<()> {
         _ => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Looks until `look` sees something, as the loop does when it is told.
+    fn until<T>(mut look: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let begun = Instant::now();
+        loop {
+            match look() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    assert!(begun.elapsed() < Duration::from_secs(30), "nothing came of it");
+                    thread::yield_now();
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn file(end: impl Into<OwnedFd>) -> File {
+        File::from(end.into())
+    }
+
+    #[test]
+    fn what_is_written_into_a_pipe_is_read_and_then_its_end() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut input = Input::new(move || Ok(file(reader)), Inbox::silent()).unwrap();
+        let mut bytes = [0; 3];
+        assert_eq!(input.read(&mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        writer.write_all(b"hello").unwrap();
+        assert_eq!(until(|| input.read(&mut bytes)).unwrap(), 3);
+        assert_eq!(&bytes, b"hel");
+        assert_eq!(input.read(&mut bytes).unwrap(), 2);
+        drop(writer);
+        assert_eq!(until(|| input.read(&mut bytes)).unwrap(), 0);
+        assert_eq!(input.read(&mut bytes).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_queue_that_nobody_empties_is_bounded_and_all_of_it_arrives() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut output = Output::new(file(writer), Inbox::silent()).unwrap();
+        let chunk = [7; 10_000];
+        let mut written = 0;
+        while let Ok(count) = output.write(&chunk) {
+            written += count;
+            // The pipe itself holds 64 KiB, and the thread has a chunk in its hands.
+            assert!(written < 2 * QUEUE_BYTES, "the queue has no end");
+        }
+        assert_eq!(output.sync().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let reading = thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            all
+        });
+        until(|| output.sync()).unwrap();
+        drop(output);
+        let all = reading.join().unwrap();
+        assert!(all.len() >= written && all.iter().all(|byte| *byte == 7));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_an_error_that_stays() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut output = Output::new(file(writer), Inbox::silent()).unwrap();
+        assert_eq!(output.write(b"to nobody").unwrap(), 9);
+        for _ in 0..2 {
+            assert_eq!(until(|| output.sync()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+            assert_eq!(output.write(b"again").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+}

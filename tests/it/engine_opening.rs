@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsloop::engine::{ConnectOptions, Error, Event, Events, Failure, ListenOptions, Misuse, Phase};
+use wsloop::engine::{ConnectOptions, Error, Event, Events, Failure, ListenOptions, Misuse, Notice, Phase};
 use wsloop::proto::{self, Accept, Response};
 
 use super::engine_support::{RawClient, Rig, TEXT, echo, frame, request, serve};
@@ -254,4 +254,62 @@ fn an_address_in_use_and_one_that_is_none_are_errors() {
     let error = rig.event_loop.listen(ListenOptions::from(addr)).unwrap_err();
     assert!(error.to_string().contains(&addr.to_string()), "{error}");
     assert!(rig.event_loop.listen(ListenOptions::new("somewhere")).is_err());
+}
+
+/// Runs alone in a process that may open few files: see `too_many_open_files_pause_a_listener_and_it_recovers`.
+#[test]
+#[ignore = "needs a process with a small limit of open files; another test starts it so"]
+fn in_a_process_with_few_files() {
+    let mut rig = Rig::new();
+    let (listener, addr) = rig.listen(local());
+    let mut clients: Vec<RawClient> = Vec::new();
+    while let Ok(socket) = std::net::TcpStream::connect(addr) {
+        clients.push(RawClient { socket });
+    }
+    // As many descriptors as clients are missing for the server's ends.
+    clients.truncate(clients.len() - 5);
+    let begun = std::time::Instant::now();
+    rig.until_true(|_, events| {
+        events
+            .notices()
+            .any(|notice| matches!(notice, Notice::ListenerPaused { listener: paused, .. } if *paused == listener))
+    });
+    let accepted = rig.event_loop.stream_count();
+    assert!(
+        accepted >= 5 && accepted < clients.len(),
+        "{accepted} of {}",
+        clients.len()
+    );
+    // Time is not wasted on a listener that is paused.
+    for _ in 0..3 {
+        rig.event_loop
+            .poll(&mut rig.events, Some(Duration::from_secs(1)))
+            .unwrap();
+    }
+    assert!(begun.elapsed() > Duration::from_millis(80), "the loop spins");
+    let half = clients.split_off(clients.len() / 2);
+    drop(clients);
+    let mut opened = 0;
+    for mut client in half {
+        client.socket.write_all(request().as_bytes()).unwrap();
+        opened += 1;
+        rig.until(|_, _, event| matches!(event, Event::Opened(_)).then_some(()));
+    }
+    assert!(opened > 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn too_many_open_files_pause_a_listener_and_it_recovers() {
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -n 60 && exec \"$0\" --ignored --exact engine_opening::in_a_process_with_few_files",
+        ])
+        .arg(program)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

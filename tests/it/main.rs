@@ -53,6 +53,9 @@ mod engine_opening;
 // The engine: what its tests share.
 #[cfg(feature = "net")]
 mod engine_support;
+// The engine: TLS, both sides.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod engine_tls;
 // The engine: commands from other threads.
 #[cfg(feature = "net")]
 mod engine_threads;

@@ -9,3 +9,5 @@ mod session;
 pub(super) use absent::Secure;
 #[cfg(feature = "tls")]
 pub(super) use session::Secure;
+#[cfg(feature = "tls")]
+pub use session::TlsInfo;

@@ -4,7 +4,8 @@ use std::io;
 use std::vec::Vec;
 
 use crate::engine::core::Core;
-use crate::engine::error::Failure;
+use crate::engine::engine::Engine;
+use crate::engine::error::{Failure, Misuse};
 use crate::engine::events::{Entry, Events};
 use crate::engine::id::StreamId;
 use crate::engine::seam::Sys;
@@ -24,6 +25,38 @@ pub(in crate::engine) struct Secure {
     /// Bytes of `records` that were written.
     written: usize,
     closed: bool,
+}
+
+/// What a stream's TLS session knows of its peer; there is something to see once the stream is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsInfo<'a> {
+    /// The application protocol agreed upon.
+    pub alpn: Option<&'a [u8]>,
+    /// The name that the client asked for; on servers only.
+    pub sni: Option<&'a str>,
+    /// The peer's certificate, in DER.
+    pub peer_certificate: Option<&'a [u8]>,
+    /// Whether the handshake was a short one, on the ground of an earlier session.
+    pub is_resumed: bool,
+}
+
+impl<S: Sys> Engine<S> {
+    /// What a stream's TLS session knows; `None` for a stream without TLS, or not connected yet.
+    ///
+    /// # Errors
+    /// The stream is gone.
+    pub fn tls_info(&self, stream: StreamId) -> Result<Option<TlsInfo<'_>>, Misuse> {
+        Ok(self
+            .see(stream)?
+            .secure
+            .as_deref()
+            .map(|Secure { session, .. }| TlsInfo {
+                alpn: session.alpn(),
+                sni: session.sni(),
+                peer_certificate: session.peer_certificate(),
+                is_resumed: session.is_resumed(),
+            }))
+    }
 }
 
 impl Secure {
