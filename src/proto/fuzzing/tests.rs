@@ -330,3 +330,42 @@ proptest! {
         super::response(&data);
     }
 }
+
+/// The seeds are what fuzzing begins with: they must pass, and reach what they are named after.
+#[test]
+fn the_seeds_of_the_fuzz_targets_pass() {
+    let seeds = |target: &str| -> Vec<(String, Vec<u8>)> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz/seeds")
+            .join(target);
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files
+            .map(|path| {
+                (
+                    path.file_name().unwrap().to_str().unwrap().into(),
+                    std::fs::read(path).unwrap(),
+                )
+            })
+            .collect()
+    };
+    let targets: [(&str, fn(&[u8])); 3] = [
+        ("frames", super::frames),
+        ("request", super::request),
+        ("response", super::response),
+    ];
+    for (target, body) in targets {
+        let seeds = seeds(target);
+        assert!(seeds.len() > 4, "{target}: {}", seeds.len());
+        for (_, seed) in seeds {
+            body(&seed);
+        }
+    }
+    for (target, start) in [("request", Start::Server), ("response", Start::Client)] {
+        let (_, good) = seeds(target).into_iter().find(|(name, _)| name == "good").unwrap();
+        let events = drive(start, &good[1..], []).events;
+        assert!(
+            matches!(events[..], [.., Event::Opened(_), Event::Message(_), Event::Closed(_)]),
+            "{events:?}"
+        );
+    }
+}
