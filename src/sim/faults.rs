@@ -23,6 +23,8 @@ pub struct Faults {
     pub spurious: u16,
     /// A poll keeps an event back for the next one.
     pub hold_back: u16,
+    /// A poll begins late, by up to a tenth of a second in which everybody else goes on: then much comes at once.
+    pub stall: u16,
     /// `accept` fails since the process has too many open files (`EMFILE`).
     pub accept_emfile: u16,
     /// `accept` fails since the connection was lost while it waited.
@@ -48,6 +50,7 @@ impl Faults {
             capacity_bytes: (1 << 20, 1 << 20),
             spurious: 0,
             hold_back: 0,
+            stall: 0,
             accept_emfile: 0,
             accept_aborted: 0,
             reset_purges: 0,
@@ -69,6 +72,7 @@ impl Faults {
             capacity_bytes: rng.pick(&[(65_536, 1 << 20), (small, 65_536), (small, small)]),
             spurious: rng.pick(&[0, 20, 300]),
             hold_back: rng.pick(&[0, 50, 500]),
+            stall: rng.pick(&[0, 50, 500]),
             accept_emfile: rng.pick(&[0, 0, 200]),
             accept_aborted: rng.pick(&[0, 0, 50]),
             reset_purges: rng.pick(&[0, 500, 1000]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::net::{Link, Net};
 use super::wire::{Happening, Owner, Stage};
 use crate::engine::{Signal, SysEvent};
+use crate::proto::Instant;
 
 impl Net {
     /// Room for bytes to the other side may be news to the engine's end `link`.
@@ -44,6 +45,15 @@ impl Net {
             }
             Owner::Engine(_) | Owner::Backlog | Owner::Nobody => {}
         }
+    }
+
+    /// Goes on to `time`, and lets everything happen on the way there when it is due.
+    pub(super) fn advance(&mut self, time: Instant) {
+        while let Some(next) = self.next_time().filter(|next| *next <= time) {
+            self.now = self.now.max(next);
+            self.settle();
+        }
+        self.now = time;
     }
 
     /// Lets everything happen that is due, and the peers act, until nothing is left to do at this time.

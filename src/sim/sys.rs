@@ -23,6 +23,9 @@ const EMFILE: i32 = 24;
 /// What a system call costs at most; a loop that never waits still sees time go by.
 const CALL_NANOS: u64 = 2_000;
 
+/// How long the process may stand still.
+const STALL_NANOS: u64 = 100_000_000;
+
 /// A simulated system. `SHORT_READS` is its [`SHORT_READ_DRAINS`](Sys::SHORT_READ_DRAINS): whether a short read promises
 /// that the socket is drained (as with epoll and kqueue), or reads may be cut anywhere.
 #[derive(Debug)]
@@ -358,8 +361,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
 
     fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
         let deadline = timeout.map(|timeout| self.net.now + timeout);
-        let cost = self.net.rng.below(CALL_NANOS);
-        self.net.now += Duration::from_nanos(cost);
+        let stalls = self.net.rng.chance(self.net.faults.stall);
+        let cost = self.net.rng.below(if stalls { STALL_NANOS } else { CALL_NANOS });
+        self.net.advance(self.net.now + Duration::from_nanos(cost));
         let before = events.len();
         loop {
             self.net.settle();

@@ -13,8 +13,8 @@ use crate::host::{End, Host, Seen};
 use crate::plan::{Ending, Plan};
 use crate::seeds;
 
-/// The longest message of a plan, with its header.
-const MESSAGE_BYTES: usize = 100_000 + 14;
+/// Headers, a Close and pongs beside the echoes in a queue.
+const OVERHEAD_BYTES: usize = 8192;
 
 /// No run may take longer, in its own time: nobody in it waits for more than a few minutes.
 const RUN: Duration = Duration::from_secs(3600);
@@ -62,9 +62,15 @@ fn run_on<const SHORT_READS: bool>(seed: u64, verbose: bool) -> u64 {
         eprintln!("{faults:?}");
         sys.net_mut().set_tracer(|line| eprintln!("{line}"));
     }
-    let (mut host, addr) = serve(&mut rng, sys);
+    let message_max = rng.pick(&[200, 10_000, 100_000]);
+    let (mut host, addr) = serve(&mut rng, sys, message_max);
+    // All at once, or one after the other.
+    let spread_nanos = rng.pick(&[0, 1_000_000, 2_000_000_000]);
     let crowd: Vec<Participant> = (0..rng.size(1, 12))
-        .map(|_| enter(&mut rng, &faults, &mut host, addr))
+        .map(|_| {
+            let plan = Plan::draw(&mut rng, &faults, message_max);
+            enter(plan, rng.below(spread_nanos), &mut host, addr)
+        })
         .collect();
     if verbose {
         for (index, one) in crowd.iter().enumerate() {
@@ -114,17 +120,22 @@ fn run_on<const SHORT_READS: bool>(seed: u64, verbose: bool) -> u64 {
 }
 
 /// The server, with options drawn as well.
-fn serve<const SHORT_READS: bool>(rng: &mut Rng, sys: SimSys<SHORT_READS>) -> (Host<SHORT_READS>, SocketAddr) {
+fn serve<const SHORT_READS: bool>(
+    rng: &mut Rng,
+    sys: SimSys<SHORT_READS>,
+    message_max: usize,
+) -> (Host<SHORT_READS>, SocketAddr) {
     let config = Config {
         read_budget_bytes: rng.size(4096, 1 << 19),
         accept_budget: rng.size(1, 64),
         linger_timeout: Duration::from_secs(600),
         ..Config::default()
     };
-    let arena = rng.size(4096, 1 << 20);
+    let arena = rng.pick(&[4096, 16_384, 1 << 20]);
     let high_water_bytes = rng.size(1, 1 << 18);
-    // Messages that were read in one turn are echoed though the first of them passed the mark.
-    let queue_bound = high_water_bytes + 2 * arena + 2 * MESSAGE_BYTES + 8192;
+    // Messages that were read in one turn are echoed though the first of them passed the mark: as much as one
+    // stream may give in a turn, and a message that had come in pieces before.
+    let queue_bound = high_water_bytes + config.read_budget_bytes + message_max + OVERHEAD_BYTES;
     let queue = QueueOptions {
         high_water_bytes,
         low_water_bytes: rng.size(0, high_water_bytes),
@@ -149,8 +160,8 @@ fn serve<const SHORT_READS: bool>(rng: &mut Rng, sys: SimSys<SHORT_READS>) -> (H
 
 /// Adds a client to the world.
 fn enter<const SHORT_READS: bool>(
-    rng: &mut Rng,
-    faults: &Faults,
+    plan: Plan,
+    start_nanos: u64,
     host: &mut Host<SHORT_READS>,
     addr: SocketAddr,
 ) -> Participant {
@@ -160,10 +171,10 @@ fn enter<const SHORT_READS: bool>(
         messages,
         pings,
         ending,
-    } = Plan::draw(rng, faults);
+    } = plan;
     let heard = Rc::new(RefCell::new(Heard::default()));
-    let start = Instant::from_nanos(1_000_000_000 + rng.below(2_000_000_000));
     let client = Client::new(addr, acts, reading, Rc::clone(&heard));
+    let start = Instant::from_nanos(1_000_000_000 + start_nanos);
     host.engine.sys_mut().net_mut().add_peer(client, start);
     Participant {
         ending,
@@ -178,7 +189,10 @@ impl Participant {
     /// True for those that go on for ever unless the server ends it.
     fn waits_for_the_end(&self) -> bool {
         match self.ending {
-            Ending::StaysSilent => self.heard.borrow().messages.len() == self.messages.len(),
+            Ending::StaysSilent => {
+                let heard = self.heard.borrow();
+                heard.http_status.is_some() && heard.messages.len() == self.messages.len()
+            }
             Ending::GoesDeaf => true,
             _ => false,
         }
@@ -201,10 +215,14 @@ impl Participant {
         }
         let (end, _) = heard.end.expect("every client hears of the end");
         let Some(seen) = seen else {
-            assert!(
-                end == Status::Refused || end == Status::Reset && faults.accept_aborted > 0,
-                "the server did not hear of it, and yet: {end:?}"
-            );
+            let unheard = match end {
+                Status::Refused => true,
+                Status::Reset => faults.accept_aborted > 0,
+                // It may be over before the server has looked.
+                Status::Open => self.ending == Ending::Resets,
+                Status::Connecting | Status::Ended => false,
+            };
+            assert!(unheard, "the server did not hear of it, and yet: {end:?}");
             return;
         };
         self.check_end(&heard, end, seen);

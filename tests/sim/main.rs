@@ -1,5 +1,6 @@
 //! The engine in the simulated world, seed by seed. A seed that fails prints its number and the command that replays it
-//! alone, with every happening told: `WSLOOP_SIM_SEED=17 cargo test --features sim --test sim -- --nocapture`.
+//! alone, with every happening told: `WSLOOP_SIM_SEED=17 cargo test --features sim --test sim -- --nocapture`. A longer
+//! hunt: `WSLOOP_SIM_SEED=500..20000`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 // 500 seeds of naive clients against an echo server: every reply to its own sender, whole and in order, and one end
@@ -7,6 +8,8 @@
 mod echo;
 // The echo server, a host of the engine that checks what it is handed.
 mod host;
+// One engine as server and client at once, plain and with TLS: name look-ups, refused and late connects, closing.
+mod loopback;
 // Draws what a client is going to do, and what it must hear.
 mod plan;
 // The simulated world itself: its edges, its pipes, its files.
@@ -14,12 +17,20 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Runs `test` with each seed, or only with the one that the environment names.
+/// Runs `test` with the seeds from 0 to `count`, or with those that the environment names: `17` is that one alone, with
+/// every happening told; `500..9000` a range.
 pub(crate) fn seeds(name: &str, count: u64, test: impl Fn(u64, bool)) {
-    if let Ok(seed) = std::env::var("WSLOOP_SIM_SEED") {
-        return test(seed.parse().expect("WSLOOP_SIM_SEED is a number"), true);
-    }
-    for seed in 0..count {
+    let named = std::env::var("WSLOOP_SIM_SEED").ok();
+    let number = |text: &str| {
+        text.parse()
+            .expect("WSLOOP_SIM_SEED is a number, or two with `..` between")
+    };
+    let range = match named.as_deref().map(|text| text.split_once("..").ok_or(text)) {
+        None => 0..count,
+        Some(Ok((first, end))) => number(first)..number(end),
+        Some(Err(seed)) => return test(number(seed), true),
+    };
+    for seed in range {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed, false))) {
             eprintln!("seed {seed} fails; to replay it alone, with every happening told:");
             eprintln!("WSLOOP_SIM_SEED={seed} cargo test --features sim --test sim {name} -- --nocapture");

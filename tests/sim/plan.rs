@@ -38,7 +38,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn draw(rng: &mut Rng, faults: &Faults) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, faults: &Faults, message_max: usize) -> Self {
         let ending = draw_ending(rng);
         let slow = Reading::Slow(rng.size(64, 8192), Duration::from_micros(rng.below(20_000)));
         let reading = match ending {
@@ -52,7 +52,8 @@ impl Plan {
             pings: Vec::new(),
             ending,
         };
-        plan.acts.push(Act::Pause(Duration::from_micros(rng.below(200_000))));
+        let idle = rng.pick(&[1, 200_000]);
+        plan.acts.push(Act::Pause(Duration::from_micros(rng.below(idle))));
         match plan.ending {
             Ending::StallsInRequest => {
                 let cut = rng.below(REQUEST.len() as u64) as usize;
@@ -77,7 +78,11 @@ impl Plan {
         // Each byte may cost a round trip through a small pipe.
         let mut budget = (faults.capacity_bytes.0 * 200).clamp(2_000, 300_000);
         for _ in 0..rng.size(0, 30) {
-            let size = rng.size(0, budget.min(100_000));
+            let size = match plan.ending {
+                // Nothing of it is taken: it must fill the pipe and what the server queues.
+                Ending::GoesDeaf => message_max,
+                _ => rng.size(0, budget.min(message_max)),
+            };
             budget -= size.min(budget);
             plan.say(rng, size);
         }
