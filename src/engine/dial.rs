@@ -11,6 +11,7 @@ use super::error::{Failure, IoFailure, Phase as WaitedFor};
 use super::events::Entry;
 use super::id::StreamId;
 use super::options::ConnectOptions;
+use super::peer::Peer;
 use super::seam::Sys;
 use super::stream::{Flags, NEVER, Phase, Stream};
 use crate::proto::{ClientRequest, Connection, Instant};
@@ -147,7 +148,7 @@ impl<S: Sys> Stream<S> {
         };
         match core.sys.connected(socket) {
             Ok(()) => {
-                self.peer = dial.current;
+                self.peer = dial.current.map_or(Peer::UNKNOWN, Peer::from);
                 core.counters.dialled += 1;
                 self.start_transport(id, core, sink);
             }

@@ -274,7 +274,7 @@ impl<S: Sys> Engine<S> {
     /// # Errors
     /// The stream is gone, or not connected yet.
     pub fn peer_addr(&self, stream: StreamId) -> Result<SocketAddr, Misuse> {
-        self.see(stream)?.peer.ok_or(Misuse::NotConnected)
+        self.see(stream)?.peer.addr().ok_or(Misuse::NotConnected)
     }
 
     /// The address of a stream's own end.

@@ -8,8 +8,8 @@ use super::id::{ListenerId, StreamId};
 use super::seam::Signal;
 use crate::proto::{Closed, Message, Opened, Request};
 
-/// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and what is
-/// read should still be in the processor's cache when it is sent on.
+/// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
+/// than a quarter of the arena is filled before the host has its turn.
 const DEFAULT_BYTES: usize = 1 << 20;
 
 /// Smallest arena: one read must make progress through any header.
@@ -42,7 +42,7 @@ const ENTRIES_MAX: usize = 16 << 10;
 /// # }
 /// ```
 ///
-/// When the arena is full the engine stops reading and goes on at the next poll: nothing is lost, and the memory is
+/// When a quarter of the arena is filled the engine stops reading and goes on at the next poll: nothing is lost, and the memory is
 /// bounded by the capacity (and by the messages that are larger than a read, which bring their own).
 pub struct Events {
     pub(super) arena: Box<[u8]>,
@@ -227,11 +227,12 @@ impl Events {
         self.arena.len() - self.used
     }
 
-    /// Whether reading should wait for the next poll. A read into the last bytes of the arena would cut messages in
-    /// two, each of which must then be copied.
+    /// Whether reading should wait for the next poll. That is so long before the arena's end: a read into its last
+    /// bytes would cut messages in two, each of which must then be copied; and what is read should still be in the
+    /// processor's cache when it is sent on.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.room() < (self.arena.len() / 16).min(16 << 10) || self.entries.len() >= ENTRIES_MAX
+        self.used >= self.arena.len() / 4 || self.entries.len() >= ENTRIES_MAX
     }
 }
 

@@ -103,7 +103,7 @@ impl<S: Sys> Listener<S> {
         let conn = Connection::server(Arc::clone(&profile.options.protocol), core.now);
         let mut stream = Stream::new(conn, profile, Phase::Live);
         stream.socket = Some(socket);
-        stream.peer = Some(peer);
+        stream.peer = peer.into();
         stream.flags.set(Flags::HANDSHAKE);
         self.profile.handshakes.fetch_add(1, Ordering::Relaxed);
         stream

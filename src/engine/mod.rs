@@ -17,6 +17,7 @@ mod handle;
 mod id;
 mod listener;
 mod options;
+mod peer;
 mod pool;
 mod reading;
 mod seam;

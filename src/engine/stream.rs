@@ -1,7 +1,6 @@
 //! One connection of an engine: its socket, its protocol state, and what the loop remembers about both.
 
 use std::boxed::Box;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::vec::Vec;
@@ -12,6 +11,7 @@ use super::error::Failure;
 use super::events::{Entry, Kind};
 use super::id::{ListenerId, StreamId};
 use super::options::StreamOptions;
+use super::peer::Peer;
 use super::seam::Sys;
 use super::secure::Secure;
 use super::timers::Armed;
@@ -33,7 +33,7 @@ pub(super) struct Stream<S: Sys> {
     pub(super) profile: Arc<Profile>,
     /// A number of the host's.
     pub(super) data: u64,
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: Peer,
     pub(super) socket: Option<S::Socket>,
     pub(super) secure: Option<Box<Secure>>,
     /// While a name is looked up or addresses are tried.
@@ -131,7 +131,7 @@ impl<S: Sys> Stream<S> {
             conn,
             profile,
             data: 0,
-            peer: None,
+            peer: Peer::UNKNOWN,
             socket: None,
             secure: None,
             dial: None,
@@ -241,6 +241,7 @@ mod tests {
     #[test]
     fn an_idle_stream_is_small() {
         let bytes = std::mem::size_of::<Stream<crate::sys::MioSys>>();
-        assert!(bytes <= 240, "{bytes}");
+        // In debug builds mio keeps eight bytes more with each socket.
+        assert!(bytes <= 216 + if cfg!(debug_assertions) { 16 } else { 0 }, "{bytes}");
     }
 }

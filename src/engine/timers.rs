@@ -9,6 +9,9 @@ use std::collections::BinaryHeap;
 use super::seam::Token;
 use crate::proto::Instant;
 
+/// A heap with room for no more than this is not worth shrinking.
+const SHRINK_LEN: usize = 1024;
+
 /// Deadlines of streams and listeners.
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Token)>>,
@@ -49,6 +52,10 @@ impl Timers {
             return None;
         }
         self.heap.pop();
+        // After a storm of handshakes the memory of their deadlines is given back.
+        if self.heap.capacity() > SHRINK_LEN && self.heap.len() < self.heap.capacity() / 4 {
+            self.heap.shrink_to(self.heap.capacity() / 2);
+        }
         Some((token, deadline))
     }
 

@@ -1,0 +1,88 @@
+//! A peer's address in 23 bytes, where [`SocketAddr`] takes 32: every idle connection has one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+/// An address that may not be known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer {
+    ip: [u8; 16],
+    scope_id: [u8; 4],
+    port: [u8; 2],
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Unknown,
+    V4,
+    V6,
+}
+
+impl Peer {
+    pub(super) const UNKNOWN: Self = Self {
+        ip: [0; 16],
+        scope_id: [0; 4],
+        port: [0; 2],
+        kind: Kind::Unknown,
+    };
+
+    /// The address, without an IPv6 address's flow label, which is no part of who the peer is.
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
+        let port = u16::from_be_bytes(self.port);
+        match self.kind {
+            Kind::Unknown => None,
+            Kind::V4 => {
+                let [a, b, c, d, ..] = self.ip;
+                Some(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)))
+            }
+            Kind::V6 => {
+                let scope_id = u32::from_be_bytes(self.scope_id);
+                Some(SocketAddrV6::new(Ipv6Addr::from(self.ip), port, 0, scope_id).into())
+            }
+        }
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(addr: SocketAddr) -> Self {
+        let mut peer = Self {
+            port: addr.port().to_be_bytes(),
+            ..Self::UNKNOWN
+        };
+        match addr.ip() {
+            IpAddr::V4(ip) => {
+                peer.kind = Kind::V4;
+                peer.ip[..4].copy_from_slice(&ip.octets());
+            }
+            IpAddr::V6(ip) => {
+                peer.kind = Kind::V6;
+                peer.ip = ip.octets();
+            }
+        }
+        if let SocketAddr::V6(addr) = addr {
+            peer.scope_id = addr.scope_id().to_be_bytes();
+        }
+        peer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_out_as_they_went_in() {
+        assert_eq!(Peer::UNKNOWN.addr(), None);
+        for text in [
+            "127.0.0.1:1",
+            "255.1.2.3:65535",
+            "[::1]:80",
+            "[fe80::1%7]:9001",
+            "[::ffff:1.2.3.4]:5",
+        ] {
+            let addr: SocketAddr = text.parse().unwrap();
+            assert_eq!(Peer::from(addr).addr(), Some(addr), "{text}");
+        }
+        assert_eq!(size_of::<Peer>(), 23);
+    }
+}
