@@ -282,10 +282,11 @@ mod without {
         }
     }
 
-    pub(super) fn load_server(record: &ServerRecord, files: &mut dyn Files) -> Result<Server, ConfigError> {
-        let ServerRecord { cert, key, cafile: _ } = record;
-        let _: (Vec<u8>, &mut dyn Files) = (Vec::new(), files);
-        Err(missing(format!("`{cert}` and `{key}`")))
+    pub(super) fn load_server(record: &ServerRecord, _files: &mut dyn Files) -> Result<Server, ConfigError> {
+        let ServerRecord { cert, key, cafile } = record;
+        let asked = [Some(cert), Some(key), cafile.as_ref()].into_iter().flatten();
+        let asked: Vec<_> = asked.map(|file| format!("`{file}`")).collect();
+        Err(missing(asked.join(", ")))
     }
 
     pub(super) fn load_client(
