@@ -31,6 +31,9 @@ mod connector_router;
 // `ws_server` and `ws_client` on real sockets: who is answered, what is said at the end, how a lost peer is noticed.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_ws;
+// `ws_server` and `ws_client` as parts of a whole: stops, back-pressure, slow readers, what handshakes carry.
+#[cfg(all(feature = "connectors", feature = "net"))]
+mod connector_ws_flow;
 // Peers that stall in a handshake or never read, and what they cost the others.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod stalled_peers;
