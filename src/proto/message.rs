@@ -175,22 +175,32 @@ impl Payload<'_> {
 /// A received message: borrowed from the lent bytes where it lay in them whole, else owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageBuf<'b> {
-    is_text: bool,
+    kind: Kind,
     payload: Payload<'b>,
+}
+
+/// As wide as a register: events are moved in words, and a word that was written as one byte and is read whole at once
+/// has to wait until the byte has left the store buffer, which costs as much as the rest of a small message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum Kind {
+    Binary,
+    Text,
 }
 
 impl<'b> MessageBuf<'b> {
     /// A message that the reader has validated.
     #[inline]
     pub(crate) const fn new(is_text: bool, payload: Payload<'b>) -> Self {
-        Self { is_text, payload }
+        let kind = if is_text { Kind::Text } else { Kind::Binary };
+        Self { kind, payload }
     }
 
     /// The message, to look at or to send on.
     #[must_use]
     #[inline]
     pub fn as_message(&self) -> Message<'_> {
-        Message::from_validated(self.is_text, self.payload.as_bytes())
+        Message::from_validated(matches!(self.kind, Kind::Text), self.payload.as_bytes())
     }
 
     /// Whether the payload lies in the bytes that were lent to `handle_bytes`.
@@ -214,7 +224,7 @@ impl<'b> MessageBuf<'b> {
     #[must_use]
     pub fn into_owned(self) -> MessageBuf<'static> {
         MessageBuf {
-            is_text: self.is_text,
+            kind: self.kind,
             payload: self.payload.into_owned(),
         }
     }

@@ -6,15 +6,15 @@
 /// loads of the next header would wait for them.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let half_word = u32::from_ne_bytes(key);
+    let word = u64::from(half_word) << 32 | u64::from(half_word);
     let (words, rest) = bytes.as_chunks_mut::<8>();
     for chunk in words {
         *chunk = (u64::from_ne_bytes(*chunk) ^ word).to_ne_bytes();
     }
     let rest = match rest.split_first_chunk_mut::<4>() {
         Some((half, rest)) => {
-            *half = (u32::from_ne_bytes(*half) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+            *half = (u32::from_ne_bytes(*half) ^ half_word).to_ne_bytes();
             rest
         }
         None => rest,
