@@ -77,7 +77,10 @@ impl Plan {
         }
         // Each byte may cost a round trip through a small pipe.
         let mut budget = (faults.capacity_bytes.0 * 200).clamp(2_000, 300_000);
-        for _ in 0..rng.size(0, 30) {
+        // Many small messages in one breath fill the arena; a crowd of such clients fills it before all are read.
+        let chatters = faults.capacity_bytes.0 >= 4096 && message_max <= 200;
+        let from = plan.acts.len();
+        for _ in 0..if chatters { 150 } else { rng.size(0, 30) } {
             let size = match plan.ending {
                 // Nothing of it is taken: it must fill the pipe and what the server queues.
                 Ending::GoesDeaf => message_max,
@@ -86,8 +89,21 @@ impl Plan {
             budget -= size.min(budget);
             plan.say(rng, size);
         }
+        if chatters {
+            plan.say_in_one_breath(from);
+        }
         plan.end(rng);
         plan
+    }
+
+    /// Makes one write of all from the act `from` on.
+    fn say_in_one_breath(&mut self, from: usize) {
+        let bytes = self.acts.drain(from..).flat_map(|act| match act {
+            Act::Write(bytes) => bytes,
+            _ => Vec::new(),
+        });
+        let bytes = bytes.collect();
+        self.acts.push(Act::Write(bytes));
     }
 
     /// Writes in one piece or in several.
