@@ -249,6 +249,9 @@ impl<S: Sys> Engine<S> {
         let (state, core) = self.find(stream)?;
         if state.is_open() && !state.flags.has(Flags::BLOCKED) {
             later(core, |core, sink| state.flush(stream, core, sink));
+            if state.flags.has(Flags::DIRTY) {
+                state.conn.lend_output(core.pool.take());
+            }
         }
         Ok(())
     }

@@ -178,7 +178,8 @@ impl Events {
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
-            arena: vec![0; bytes.clamp(MIN_BYTES, MAX_BYTES)].into_boxed_slice(),
+            // Not zeros: those would be promised by the system and only come with the first reads, each a page fault.
+            arena: vec![0xff; bytes.clamp(MIN_BYTES, MAX_BYTES)].into_boxed_slice(),
             used: 0,
             entries: Vec::new(),
             owned: Vec::new(),

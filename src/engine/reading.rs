@@ -111,6 +111,8 @@ impl<S: Sys> Stream<S> {
             control,
             ..
         } = events;
+        // Pings are answered and handshakes too: what comes may have something to send for its effect.
+        self.prepare_output(id, core);
         self.conn.lend_input(core.pool.take());
         let mut input = self.conn.handle_bytes(core.now, &mut arena[start..start + count]);
         while let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) {
@@ -137,7 +139,6 @@ impl<S: Sys> Stream<S> {
         if let Some(buffer) = self.conn.reclaim_input() {
             core.pool.give(buffer);
         }
-        self.mark_dirty(id, &mut core.dirty);
     }
 
     /// Takes what the protocol has to say when no bytes came: after an end, a time-out, an answer of the host.

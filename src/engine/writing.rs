@@ -73,10 +73,7 @@ impl<S: Sys> Stream<S> {
         match self.conn.send(message, &mut core.sys) {
             Ok(()) => {}
             Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
-            Err(misuse) => {
-                self.return_output(core);
-                return Err(misuse.into());
-            }
+            Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += 1;
         let queued_bytes = self.conn.queued_bytes();
@@ -133,10 +130,11 @@ impl<S: Sys> Stream<S> {
         Ok(())
     }
 
-    /// Marks the stream as one with something to send, and lends it a buffer if it has none.
+    /// Marks the stream as one with something to send, and lends it a buffer. One that is marked has it already, until
+    /// it is flushed.
     #[inline]
     pub(super) fn prepare_output(&mut self, id: StreamId, core: &mut Core<S>) {
-        if self.conn.queued_bytes() == 0 {
+        if !self.flags.has(Flags::DIRTY) && self.conn.queued_bytes() == 0 {
             self.conn.lend_output(core.pool.take());
         }
         self.mark_dirty(id, &mut core.dirty);

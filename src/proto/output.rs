@@ -7,7 +7,7 @@ use core::mem;
 use super::wire::header;
 
 /// Written bytes are cut off the front only when they are this many and half of all, so that the copying is paid for.
-const COMPACT_BYTES: usize = 64 << 10;
+const COMPACT_BYTES: usize = 4 << 10;
 
 /// Bytes that wait to be sent, in one buffer that the host may lend and take back.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Output {
     /// The buffer, to append to, with room for `more` bytes.
     #[inline]
     pub(crate) fn append(&mut self, more: usize) -> &mut Vec<u8> {
-        if self.written >= COMPACT_BYTES {
+        if self.written >= COMPACT_BYTES && self.written >= self.bytes.len() / 2 {
             self.compact();
         }
         self.bytes.reserve(more);

@@ -238,3 +238,27 @@ fn a_paused_stream_is_not_read_until_it_is_resumed() {
     rig.event_loop.resume(server).unwrap();
     rig.until(|_, stream, event| (stream == server && matches!(event, Event::Message(_))).then_some(()));
 }
+
+/// A peer that pings and never reads makes nothing grow: only the latest of its pings waits for an answer.
+#[test]
+fn a_flood_of_pings_that_nobody_reads_is_bounded() {
+    let mut rig = Rig::new();
+    let (_, addr) = rig.listen(ListenOptions::new("127.0.0.1:0").socket(small_buffers()));
+    let mut client = RawClient::connect(addr);
+    std::io::Write::write_all(&mut client.socket, super::engine_support::request().as_bytes()).unwrap();
+    let stream = rig.opened();
+    let flood = std::thread::spawn(move || {
+        let pings = frame(super::engine_support::PING, &[b'p'; 125]).repeat(1000);
+        for _ in 0..100 {
+            std::io::Write::write_all(&mut client.socket, &pings).unwrap();
+        }
+        client
+    });
+    let mut most = 0;
+    rig.until_true(|event_loop, _| {
+        most = most.max(event_loop.queued_bytes(stream).unwrap());
+        flood.is_finished()
+    });
+    assert!((1..=4096 + 200).contains(&most), "{most}");
+    drop(flood.join().unwrap());
+}
