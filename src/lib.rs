@@ -23,6 +23,8 @@ extern crate alloc;
 pub mod connector;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "flow")]
+pub mod flow;
 pub mod proto;
 #[cfg(feature = "sim")]
 pub mod sim;
