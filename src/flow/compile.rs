@@ -86,8 +86,14 @@ impl Compiler<'_> {
                     places.insert(key.as_str().into(), (field.key.span, constant.places));
                     Ok((key, constant.value))
                 }))?;
-                let places = Rc::new(Places { span: expr.span, parts: Parts::Fields(places) });
-                Ok(Constant { value: Value::record(parts), places })
+                let places = Rc::new(Places {
+                    span: expr.span,
+                    parts: Parts::Fields(places),
+                });
+                Ok(Constant {
+                    value: Value::record(parts),
+                    places,
+                })
             }
             ExprKind::List(items) => {
                 let items: Box<[Constant]> = all(items.iter().map(|item| self.constant(item)))?;
@@ -95,7 +101,10 @@ impl Compiler<'_> {
                     items.into_iter().map(|item| (item.value, item.places)).unzip();
                 Ok(Constant {
                     value: Value::from(values),
-                    places: Rc::new(Places { span: expr.span, parts: Parts::Items(places) }),
+                    places: Rc::new(Places {
+                        span: expr.span,
+                        parts: Parts::Items(places),
+                    }),
                 })
             }
             ExprKind::Get(root, steps) => self.constant_path(root, steps, expr),
@@ -107,8 +116,8 @@ impl Compiler<'_> {
         match self.code(expr)? {
             Code::Const(value) => Ok(Constant::whole(value, expr.span)),
             _ => {
-                let report = Report::error(expr.span, "this is not known before events come")
-                    .label("expected a constant");
+                let report =
+                    Report::error(expr.span, "this is not known before events come").label("expected a constant");
                 self.reports.push(report);
                 Err(Stop::Reported)
             }
@@ -235,7 +244,9 @@ impl Compiler<'_> {
     }
 
     fn named(&mut self, path: &ast::Path) -> Compiled<Constant> {
-        let found = self.program.find(self.scope, path, "constant", |scope| &scope.constants, self.reports)?;
+        let found = self
+            .program
+            .find(self.scope, path, "constant", |scope| &scope.constants, self.reports)?;
         found.clone().ok_or(Stop::Reported)
     }
 
@@ -248,10 +259,14 @@ impl Compiler<'_> {
             return Err(Stop::Reported);
         }
         let &(function, parameters) =
-            self.program.find(self.scope, path, "function", |scope| &scope.functions, self.reports)?;
+            self.program
+                .find(self.scope, path, "function", |scope| &scope.functions, self.reports)?;
         if arguments_given != parameters {
             let s = if parameters == 1 { "" } else { "s" };
-            let message = format!("`{}` takes {parameters} argument{s}, not {arguments_given}", path.name.name);
+            let message = format!(
+                "`{}` takes {parameters} argument{s}, not {arguments_given}",
+                path.name.name
+            );
             self.reports.push(Report::error(span, message));
             return Err(Stop::Reported);
         }
@@ -266,7 +281,9 @@ impl Compiler<'_> {
 
     fn present(&mut self, path: &Expr, negated: bool) -> Compiled<Code> {
         // A path of constants would be a mistake where it leads nowhere; here that is the question.
-        let ExprKind::Get(root, steps) = &path.kind else { return Err(Stop::Reported) };
+        let ExprKind::Get(root, steps) = &path.kind else {
+            return Err(Stop::Reported);
+        };
         if let (Root::Args, [ast::Step::Field(name), rest @ ..]) = (&**root, &steps[..]) {
             return match self.args {
                 Args::Unknown(_) => Err(Stop::Unknown),
@@ -296,11 +313,22 @@ impl Compiler<'_> {
         let subject = self.code(&it.subject);
         let cases = all(it.cases.iter().map(|case| {
             let pattern = self.pattern(&case.pattern);
-            let guard = case.guard.as_ref().map(|guard| self.code(guard).map(|code| (code, guard.span)));
+            let guard = case
+                .guard
+                .as_ref()
+                .map(|guard| self.code(guard).map(|code| (code, guard.span)));
             let body = all(case.body.iter().map(|expr| self.code(expr)));
-            Ok(code::Case { pattern: pattern?, guard: guard.transpose()?, body: body? })
+            Ok(code::Case {
+                pattern: pattern?,
+                guard: guard.transpose()?,
+                body: body?,
+            })
         }));
-        let code = Code::Match(Box::new(code::Match { subject: subject?, cases: cases?, span }));
+        let code = Code::Match(Box::new(code::Match {
+            subject: subject?,
+            cases: cases?,
+            span,
+        }));
         if is_constant(&code) { self.fold(code) } else { Ok(code) }
     }
 
@@ -309,9 +337,7 @@ impl Compiler<'_> {
             ast::Pattern::Anything => Pattern::Anything,
             ast::Pattern::Broken => return Err(Stop::Reported),
             ast::Pattern::Equal(expr) => Pattern::Equal(self.code(expr)?),
-            ast::Pattern::Array(patterns) => {
-                Pattern::Array(all(patterns.iter().map(|pattern| self.pattern(pattern)))?)
-            }
+            ast::Pattern::Array(patterns) => Pattern::Array(all(patterns.iter().map(|pattern| self.pattern(pattern)))?),
             ast::Pattern::Tuple { elements, open } => {
                 Pattern::Tuple(all(elements.iter().map(|pattern| self.pattern(pattern)))?, *open)
             }
@@ -332,10 +358,17 @@ impl Compiler<'_> {
     /// The value of something that is the same for every event.
     fn fold(&mut self, code: Code) -> Compiled<Code> {
         let nothing = Value::Null;
-        match eval(&code, Input { event: &nothing, meta: &nothing }) {
+        match eval(
+            &code,
+            Input {
+                event: &nothing,
+                meta: &nothing,
+            },
+        ) {
             Ok(value) => Ok(Code::Const(value.into_owned())),
             Err(fault) => {
-                self.reports.push(Report::error(fault.span, fault.text.as_str()).label("can't be worked out"));
+                self.reports
+                    .push(Report::error(fault.span, fault.text.as_str()).label("can't be worked out"));
                 Err(Stop::Reported)
             }
         }
@@ -371,7 +404,9 @@ fn is_constant(code: &Code) -> bool {
                 })
         }
         Code::Text(items, _) | Code::List(items) | Code::Call(_, items, _) => items.iter().all(is),
-        Code::Record(fields) => fields.iter().all(|(key, value)| matches!(key, Key::Known(_)) && is(value)),
+        Code::Record(fields) => fields
+            .iter()
+            .all(|(key, value)| matches!(key, Key::Known(_)) && is(value)),
         Code::Unary(_, operand, _) => is(operand),
         Code::Binary(_, operands, _) => is(&operands.0) && is(&operands.1),
         Code::Match(it) => {

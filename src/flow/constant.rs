@@ -41,7 +41,13 @@ pub(crate) enum Parts {
 impl Constant {
     /// A value that was written whole.
     pub(crate) fn whole(value: Value, span: Span) -> Self {
-        Self { value, places: Rc::new(Places { span, parts: Parts::None }) }
+        Self {
+            value,
+            places: Rc::new(Places {
+                span,
+                parts: Parts::None,
+            }),
+        }
     }
 }
 
@@ -70,6 +76,10 @@ impl Places {
 
 /// The place that `error` speaks of in the entries of a `with`, or `whole` if it speaks of none of them.
 pub(crate) fn place_of(error: &ConfigError, entries: &IndexMap<Rc<str>, (Span, Constant)>, whole: Span) -> Span {
-    let Some((Segment::Key(name), rest)) = error.path.split_first() else { return whole };
-    entries.get(name.as_str()).map_or(whole, |(key, constant)| constant.places.find(*key, rest, error.at))
+    let Some((Segment::Key(name), rest)) = error.path.split_first() else {
+        return whole;
+    };
+    entries
+        .get(name.as_str())
+        .map_or(whole, |(key, constant)| constant.places.find(*key, rest, error.at))
 }

@@ -32,7 +32,10 @@ pub(crate) struct Fault {
 pub(crate) type Evaluated<T> = Result<T, Box<Fault>>;
 
 fn fault<T>(span: Span, text: impl Into<String>) -> Evaluated<T> {
-    Err(Box::new(Fault { span, text: text.into() }))
+    Err(Box::new(Fault {
+        span,
+        text: text.into(),
+    }))
 }
 
 fn at<T>(span: Span, result: Result<T, String>) -> Evaluated<T> {
@@ -64,7 +67,10 @@ pub(crate) fn eval<'a>(code: &'a Code, input: Input<'a>) -> Evaluated<Cow<'a, Va
         }
         Code::Call(function, arguments, span) => {
             let arguments: Evaluated<Vec<Value>> = arguments.iter().map(|argument| owned(argument, input)).collect();
-            at(*span, (function.call)(&arguments?).map_err(|text| format!("{}: {text}", function.name)))?
+            at(
+                *span,
+                (function.call)(&arguments?).map_err(|text| format!("{}: {text}", function.name)),
+            )?
         }
     };
     Ok(Cow::Owned(value))
@@ -160,13 +166,21 @@ fn take<'v>(value: &'v Value, step: &Step, kind: &str, input: Input<'_>) -> Eval
         Step::Range(from, to, span) => {
             let (from, to) = (eval(from, input)?, eval(to, input)?);
             let Value::Array(items) = value else {
-                return fault(*span, format!("only of a list a range can be taken, not of {}", described(value)));
+                return fault(
+                    *span,
+                    format!("only of a list a range can be taken, not of {}", described(value)),
+                );
             };
             let bounds = |value: &Value| value.as_u64().and_then(|index| usize::try_from(index).ok());
-            let range = bounds(&from).zip(bounds(&to)).and_then(|(from, to)| items.get(from..to));
+            let range = bounds(&from)
+                .zip(bounds(&to))
+                .and_then(|(from, to)| items.get(from..to));
             match range {
                 Some(items) => Ok(Cow::Owned(Value::from(items.to_vec()))),
-                None => fault(*span, format!("there is no range {from}:{to} in a list of {}", items.len())),
+                None => fault(
+                    *span,
+                    format!("there is no range {from}:{to} in a list of {}", items.len()),
+                ),
             }
         }
     }
@@ -179,12 +193,21 @@ fn field<'v>(value: &'v Value, name: &str, span: Span, kind: &str) -> Evaluated<
             None => {
                 let hint = suggest::hint("there are", name, fields.keys().map(|key| key.as_str()));
                 let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-                fault(span, format!("Trying to access a non existing {kind} key `{name}`{hint}"))
+                fault(
+                    span,
+                    format!("Trying to access a non existing {kind} key `{name}`{hint}"),
+                )
             }
         },
         // A record without any field is what metadata and options often are while nothing was set.
-        Value::Null => fault(span, format!("Trying to access a non existing {kind} key `{name}`: there is only null")),
-        _ => fault(span, format!("{} has no field `{name}`: it is no record", described(value))),
+        Value::Null => fault(
+            span,
+            format!("Trying to access a non existing {kind} key `{name}`: there is only null"),
+        ),
+        _ => fault(
+            span,
+            format!("{} has no field `{name}`: it is no record", described(value)),
+        ),
     }
 }
 
@@ -212,7 +235,12 @@ fn first_match<'a>(cases: &'a [Case], subject: &Value, input: Input<'a>) -> Eval
                 Some((guard, span)) => match &*eval(guard, input)? {
                     Value::Bool(true) => return Ok(Some(case)),
                     Value::Bool(false) => {}
-                    other => return fault(*span, format!("a guard must be true or false, not {}", described(other))),
+                    other => {
+                        return fault(
+                            *span,
+                            format!("a guard must be true or false, not {}", described(other)),
+                        );
+                    }
                 },
             }
         }

@@ -37,14 +37,38 @@ pub(crate) fn function(name: &str) -> Option<&'static Function> {
 }
 
 static FUNCTIONS: [Function; 8] = [
-    Function { name: "nanos::from_nanos", call: |arguments| nanos(arguments, 1) },
-    Function { name: "nanos::from_micros", call: |arguments| nanos(arguments, 1_000) },
-    Function { name: "nanos::from_millis", call: |arguments| nanos(arguments, 1_000_000) },
-    Function { name: "nanos::from_seconds", call: |arguments| nanos(arguments, SECOND) },
-    Function { name: "nanos::from_minutes", call: |arguments| nanos(arguments, 60 * SECOND) },
-    Function { name: "nanos::from_hours", call: |arguments| nanos(arguments, 3_600 * SECOND) },
-    Function { name: "nanos::from_days", call: |arguments| nanos(arguments, 86_400 * SECOND) },
-    Function { name: "nanos::from_weeks", call: |arguments| nanos(arguments, 604_800 * SECOND) },
+    Function {
+        name: "nanos::from_nanos",
+        call: |arguments| nanos(arguments, 1),
+    },
+    Function {
+        name: "nanos::from_micros",
+        call: |arguments| nanos(arguments, 1_000),
+    },
+    Function {
+        name: "nanos::from_millis",
+        call: |arguments| nanos(arguments, 1_000_000),
+    },
+    Function {
+        name: "nanos::from_seconds",
+        call: |arguments| nanos(arguments, SECOND),
+    },
+    Function {
+        name: "nanos::from_minutes",
+        call: |arguments| nanos(arguments, 60 * SECOND),
+    },
+    Function {
+        name: "nanos::from_hours",
+        call: |arguments| nanos(arguments, 3_600 * SECOND),
+    },
+    Function {
+        name: "nanos::from_days",
+        call: |arguments| nanos(arguments, 86_400 * SECOND),
+    },
+    Function {
+        name: "nanos::from_weeks",
+        call: |arguments| nanos(arguments, 604_800 * SECOND),
+    },
 ];
 
 /// In nanoseconds.
@@ -71,10 +95,19 @@ mod tests {
     #[test]
     fn durations() {
         let call = |name, value: Value| (function(name).unwrap().call)(&[value]);
-        assert_eq!(call("nanos::from_seconds", Value::Int(2)), Ok(Value::Int(2_000_000_000)));
-        assert_eq!(call("nanos::from_seconds", Value::Float(0.5)), Ok(Value::Int(500_000_000)));
+        assert_eq!(
+            call("nanos::from_seconds", Value::Int(2)),
+            Ok(Value::Int(2_000_000_000))
+        );
+        assert_eq!(
+            call("nanos::from_seconds", Value::Float(0.5)),
+            Ok(Value::Int(500_000_000))
+        );
         assert_eq!(call("nanos::from_millis", Value::Int(100)), Ok(Value::Int(100_000_000)));
-        assert_eq!(call("nanos::from_weeks", Value::Int(1)), Ok(Value::Int(604_800_000_000_000)));
+        assert_eq!(
+            call("nanos::from_weeks", Value::Int(1)),
+            Ok(Value::Int(604_800_000_000_000))
+        );
         assert!(call("nanos::from_days", Value::Float(1e300)).is_err());
         assert!(call("nanos::from_days", Value::UInt(u64::MAX)).is_err());
         assert!(call("nanos::from_days", Value::from("1")).is_err());

@@ -46,6 +46,8 @@ pub(crate) struct Modules<'a> {
     pub(crate) program: Program,
     /// Where mistakes go.
     pub(crate) reports: Reports,
+    /// Something could not be read whole.
+    pub(crate) incomplete: bool,
     search: &'a [String],
     loader: &'a mut dyn Loader,
     /// By the path in `use`. `None`: it could not be read, which was reported.
@@ -60,6 +62,7 @@ impl<'a> Modules<'a> {
         Self {
             program: Program::default(),
             reports: Reports::default(),
+            incomplete: false,
             search,
             loader,
             loaded: HashMap::new(),
@@ -69,13 +72,25 @@ impl<'a> Modules<'a> {
 
     /// Takes a file in: its scope, its text's name and its statements.
     pub(crate) fn file(&mut self, path: &str, text: &str, built_in: bool) -> (ScopeId, SourceId, Vec<Statement>) {
-        let (text, too_long) = if text.len() > MAX_SOURCE_BYTES { ("", true) } else { (text, false) };
+        let (text, too_long) = if text.len() > MAX_SOURCE_BYTES {
+            ("", true)
+        } else {
+            (text, false)
+        };
         let source = self.program.sources.add(path, text);
         if too_long {
-            let place = Span { source, start: 0, end: 0 };
-            self.reports.push(Report::error(place, format!("this file is longer than {MAX_SOURCE_BYTES} bytes")));
+            let place = Span {
+                source,
+                start: 0,
+                end: 0,
+            };
+            self.reports.push(Report::error(
+                place,
+                format!("this file is longer than {MAX_SOURCE_BYTES} bytes"),
+            ));
         }
-        let statements = parse(source, text, built_in, &mut self.reports);
+        let (statements, complete) = parse(source, text, built_in, &mut self.reports);
+        self.incomplete |= !complete;
         let scope = self.open(&statements, None);
         (scope, source, statements)
     }
@@ -83,28 +98,66 @@ impl<'a> Modules<'a> {
     /// The scope of statements within another one.
     fn open(&mut self, statements: &[Statement], parent: Option<ScopeId>) -> ScopeId {
         let id = ScopeId(self.program.scopes.len());
-        self.program.scopes.push(Scope { parent, ..Scope::default() });
+        self.program.scopes.push(Scope {
+            parent,
+            ..Scope::default()
+        });
         for statement in statements {
             match statement {
                 Statement::Use(uses) => uses.iter().for_each(|it| self.use_(id, it)),
                 Statement::Const(it) => self.constant(id, it),
                 Statement::Intrinsic(it) => self.intrinsic(id, it),
                 Statement::Connector(it) => {
-                    let definition = Definition { ast: Rc::clone(it), scope: id, body: id };
-                    self.define(id, "connector", &it.name, definition, |scope| &mut scope.connectors, |it| &it.name);
+                    let definition = Definition {
+                        ast: Rc::clone(it),
+                        scope: id,
+                        body: id,
+                    };
+                    self.define(
+                        id,
+                        "connector",
+                        &it.name,
+                        definition,
+                        |scope| &mut scope.connectors,
+                        |it| &it.name,
+                    );
                 }
                 Statement::Pipeline(it) => {
                     let body = self.open(&it.body, Some(id));
-                    let definition = Definition { ast: Rc::clone(it), scope: id, body };
-                    self.define(id, "pipeline", &it.name, definition, |scope| &mut scope.pipelines, |it| &it.name);
+                    let definition = Definition {
+                        ast: Rc::clone(it),
+                        scope: id,
+                        body,
+                    };
+                    self.define(
+                        id,
+                        "pipeline",
+                        &it.name,
+                        definition,
+                        |scope| &mut scope.pipelines,
+                        |it| &it.name,
+                    );
                 }
                 Statement::Flow(it) => {
                     let body = self.open(&it.body, Some(id));
-                    let definition = Definition { ast: Rc::clone(it), scope: id, body };
-                    self.define(id, "flow", &it.name, definition, |scope| &mut scope.flows, |it| &it.name);
+                    let definition = Definition {
+                        ast: Rc::clone(it),
+                        scope: id,
+                        body,
+                    };
+                    self.define(
+                        id,
+                        "flow",
+                        &it.name,
+                        definition,
+                        |scope| &mut scope.flows,
+                        |it| &it.name,
+                    );
                 }
                 Statement::Unavailable(Some(name)) => {
-                    self.program.scopes[id.0].unavailable.insert(Rc::clone(&name.name), name.span);
+                    self.program.scopes[id.0]
+                        .unavailable
+                        .insert(Rc::clone(&name.name), name.span);
                 }
                 Statement::Create(_)
                 | Statement::Stream(_)
@@ -126,7 +179,9 @@ impl<'a> Modules<'a> {
         table: fn(&mut Scope) -> &mut IndexMap<Rc<str>, Definition<T>>,
         name_of: fn(&T) -> &Ident,
     ) {
-        let first = table(&mut self.program.scopes[scope.0]).get(&name.name).map(|first| name_of(&first.ast).span);
+        let first = table(&mut self.program.scopes[scope.0])
+            .get(&name.name)
+            .map(|first| name_of(&first.ast).span);
         if let Some(first) = first {
             self.twice(&format!("the {what}"), name, first);
         } else {
@@ -144,9 +199,12 @@ impl<'a> Modules<'a> {
 
     fn constant(&mut self, scope: ScopeId, it: &Const) {
         if self.program.scope(scope).constants.contains_key(&it.name.name) {
-            let report = Report::error(it.name.span, format!("the constant `{}` is defined twice", it.name.name))
-                .label("defined again")
-                .help("give it another name");
+            let report = Report::error(
+                it.name.span,
+                format!("the constant `{}` is defined twice", it.name.name),
+            )
+            .label("defined again")
+            .help("give it another name");
             self.reports.push(report);
             return;
         }
@@ -158,28 +216,44 @@ impl<'a> Modules<'a> {
             reports: &mut self.reports,
         }
         .constant(&it.value);
-        self.program.scopes[scope.0].constants.insert(Rc::clone(&it.name.name), value.ok());
+        self.program.scopes[scope.0]
+            .constants
+            .insert(Rc::clone(&it.name.name), value.ok());
     }
 
     fn intrinsic(&mut self, scope: ScopeId, it: &Intrinsic) {
         match function(&it.target) {
             Some(function) => {
                 let entry = (function, it.parameters.len());
-                self.program.scopes[scope.0].functions.insert(Rc::clone(&it.name.name), entry);
+                self.program.scopes[scope.0]
+                    .functions
+                    .insert(Rc::clone(&it.name.name), entry);
             }
-            None => self.reports.push(Report::error(it.name.span, format!("there is no function `{}`", it.target))),
+            None => self.reports.push(Report::error(
+                it.name.span,
+                format!("there is no function `{}`", it.target),
+            )),
         }
     }
 
     fn use_(&mut self, scope: ScopeId, it: &Use) {
-        let names: Vec<&str> = it.path.modules.iter().chain([&it.path.name]).map(|name| &*name.name).collect();
+        let names: Vec<&str> = it
+            .path
+            .modules
+            .iter()
+            .chain([&it.path.name])
+            .map(|name| &*name.name)
+            .collect();
         let module = self.module(&names, it);
         let modules = &mut self.program.scopes[scope.0].modules;
         if let Some(Some(other)) = modules.get(&it.alias.name)
             && module.is_some_and(|module| module != *other)
         {
-            let report = Report::error(it.alias.span, format!("`{}` is the name of another module already", it.alias.name))
-                .help(format!("give it another name: `use {} as NAME`", names.join("::")));
+            let report = Report::error(
+                it.alias.span,
+                format!("`{}` is the name of another module already", it.alias.name),
+            )
+            .help(format!("give it another name: `use {} as NAME`", names.join("::")));
             self.reports.push(report);
             return;
         }
@@ -271,7 +345,11 @@ impl<'a> Modules<'a> {
         let searched = if self.search.is_empty() {
             "TREMOR_PATH names no folder to look in".to_owned()
         } else {
-            format!("looked for {0}.tremor, {0}.trickle and {0}.troy in {1}", names.join("/"), self.search.join(", "))
+            format!(
+                "looked for {0}.tremor, {0}.trickle and {0}.troy in {1}",
+                names.join("/"),
+                self.search.join(", ")
+            )
         };
         let help = match suggest::nearest(name, MODULES.iter().map(|(name, _)| *name)) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -34,29 +34,40 @@ pub(crate) fn unary(operator: Unary, operand: &Value) -> Result<Value, String> {
 
 /// `left operator right`; of `and` and `or` the case in which both sides are looked at.
 pub(crate) fn binary(operator: Binary, left: &Value, right: &Value) -> Result<Value, String> {
-    let result = match operator {
-        Binary::Equal => Some(Value::Bool(left.equals(right))),
-        Binary::NotEqual => Some(Value::Bool(!left.equals(right))),
-        Binary::Or => booleans(left, right, |left, right| left || right),
-        Binary::And => booleans(left, right, |left, right| left && right),
-        Binary::Xor => booleans(left, right, |left, right| left != right),
-        Binary::BitXor => booleans(left, right, |left, right| left != right)
-            .or_else(|| bits(left, right, |left, right| left ^ right)),
-        Binary::BitAnd => booleans(left, right, |left, right| left && right)
-            .or_else(|| bits(left, right, |left, right| left & right)),
-        Binary::GreaterEqual => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_ge))),
-        Binary::Greater => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_gt))),
-        Binary::LessEqual => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_le))),
-        Binary::Less => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_lt))),
-        Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightUnsigned => shift(operator, left, right)?,
-        Binary::Add => add(left, right)?,
-        Binary::Subtract => arithmetic(left, right, |left, right| Some(left - right), |left, right| left - right)?,
-        Binary::Multiply => arithmetic(left, right, i128::checked_mul, |left, right| left * right)?,
-        Binary::Modulo => modulo(left, right)?,
-        Binary::Divide => divide(left, right)?,
-    };
+    let result =
+        match operator {
+            Binary::Equal => Some(Value::Bool(left.equals(right))),
+            Binary::NotEqual => Some(Value::Bool(!left.equals(right))),
+            Binary::Or => booleans(left, right, |left, right| left || right),
+            Binary::And => booleans(left, right, |left, right| left && right),
+            Binary::Xor => booleans(left, right, |left, right| left != right),
+            Binary::BitXor => booleans(left, right, |left, right| left != right)
+                .or_else(|| bits(left, right, |left, right| left ^ right)),
+            Binary::BitAnd => booleans(left, right, |left, right| left && right)
+                .or_else(|| bits(left, right, |left, right| left & right)),
+            Binary::GreaterEqual => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_ge))),
+            Binary::Greater => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_gt))),
+            Binary::LessEqual => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_le))),
+            Binary::Less => compare(left, right).map(|order| Value::Bool(order.is_some_and(Ordering::is_lt))),
+            Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightUnsigned => shift(operator, left, right)?,
+            Binary::Add => add(left, right)?,
+            Binary::Subtract => arithmetic(
+                left,
+                right,
+                |left, right| Some(left - right),
+                |left, right| left - right,
+            )?,
+            Binary::Multiply => arithmetic(left, right, i128::checked_mul, |left, right| left * right)?,
+            Binary::Modulo => modulo(left, right)?,
+            Binary::Divide => divide(left, right)?,
+        };
     result.ok_or_else(|| {
-        format!("`{}` can't be applied to {} and {}", operator.text(), described(left), described(right))
+        format!(
+            "`{}` can't be applied to {} and {}",
+            operator.text(),
+            described(left),
+            described(right)
+        )
     })
 }
 
@@ -64,7 +75,11 @@ pub(crate) fn binary(operator: Binary, left: &Value, right: &Value) -> Result<Va
 pub(crate) fn described(value: &Value) -> String {
     const SHOWN: usize = 40;
     let name = value.type_name();
-    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
     match value {
         Value::Null => "null".into(),
         Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => format!("the {name} {value}"),
@@ -88,7 +103,11 @@ fn bits_of(value: &Value) -> Option<u64> {
 
 /// An integer again: unsigned if one of the operands was too large for a signed one.
 fn of_bits(bits: u64, unsigned: bool) -> Value {
-    if unsigned { Value::from(bits) } else { Value::Int(bits.cast_signed()) }
+    if unsigned {
+        Value::from(bits)
+    } else {
+        Value::Int(bits.cast_signed())
+    }
 }
 
 fn bits(left: &Value, right: &Value, operation: impl Fn(u64, u64) -> u64) -> Option<Value> {
@@ -97,7 +116,9 @@ fn bits(left: &Value, right: &Value, operation: impl Fn(u64, u64) -> u64) -> Opt
 }
 
 fn shift(operator: Binary, left: &Value, right: &Value) -> Result<Option<Value>, String> {
-    let (Some(bits), Some(count)) = (bits_of(left), right.as_integer()) else { return Ok(None) };
+    let (Some(bits), Some(count)) = (bits_of(left), right.as_integer()) else {
+        return Ok(None);
+    };
     let Some(count) = u32::try_from(count).ok().filter(|&count| count < 64) else {
         return Err(format!("integers can be shifted by 0 to 63 bits, not by {count}"));
     };
@@ -126,7 +147,11 @@ fn integer(number: i128) -> Result<Value, String> {
 }
 
 fn float(number: f64) -> Result<Value, String> {
-    if number.is_finite() { Ok(Value::Float(number)) } else { Err("the result is too large for a float".into()) }
+    if number.is_finite() {
+        Ok(Value::Float(number))
+    } else {
+        Err("the result is too large for a float".into())
+    }
 }
 
 fn arithmetic(
@@ -139,7 +164,9 @@ fn arithmetic(
         // Whatever overflows 128 bits overflows 64 as well.
         return integer(integers(left, right).unwrap_or(i128::MAX)).map(Some);
     }
-    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else { return Ok(None) };
+    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else {
+        return Ok(None);
+    };
     float(floats(left, right)).map(Some)
 }
 
@@ -176,7 +203,9 @@ fn modulo(left: &Value, right: &Value) -> Result<Option<Value>, String> {
 
 /// Always a float, as `7 / 2` is 3.5.
 fn divide(left: &Value, right: &Value) -> Result<Option<Value>, String> {
-    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else { return Ok(None) };
+    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else {
+        return Ok(None);
+    };
     if right == 0.0 {
         return Err("division by zero".into());
     }
@@ -185,9 +214,17 @@ fn divide(left: &Value, right: &Value) -> Result<Option<Value>, String> {
 
 /// Whether a text may be this long.
 pub(crate) fn check_length(bytes: usize) -> Result<(), String> {
-    if bytes <= MAX_TEXT_BYTES { Ok(()) } else { Err(format!("the text would be longer than {MAX_TEXT_BYTES} bytes")) }
+    if bytes <= MAX_TEXT_BYTES {
+        Ok(())
+    } else {
+        Err(format!("the text would be longer than {MAX_TEXT_BYTES} bytes"))
+    }
 }
 
 fn check_items(items: usize) -> Result<(), String> {
-    if items <= MAX_ITEMS { Ok(()) } else { Err(format!("the result would hold more than {MAX_ITEMS} items")) }
+    if items <= MAX_ITEMS {
+        Ok(())
+    } else {
+        Err(format!("the result would hold more than {MAX_ITEMS} items"))
+    }
 }

@@ -59,7 +59,11 @@ pub(crate) struct Definition<T> {
 
 impl<T> Clone for Definition<T> {
     fn clone(&self) -> Self {
-        Self { ast: Rc::clone(&self.ast), scope: self.scope, body: self.body }
+        Self {
+            ast: Rc::clone(&self.ast),
+            scope: self.scope,
+            body: self.body,
+        }
     }
 }
 
@@ -86,6 +90,11 @@ impl Program {
         std::iter::successors(Some(self.scope(scope)), |scope| Some(self.scope(scope.parent?)))
     }
 
+    /// What a plain name means among one kind of names.
+    pub(crate) fn get<T>(&self, scope: ScopeId, name: &Ident, table: Table<T>) -> Option<&T> {
+        self.outwards(scope).find_map(|scope| table(scope).get(&name.name))
+    }
+
     /// What `path` names among one kind of names.
     pub(crate) fn find<T>(
         &self,
@@ -99,7 +108,7 @@ impl Program {
         let module = self.module(scope, path, reports)?;
         let found = match module {
             Some(module) => table(self.scope(module)).get(name),
-            None => self.outwards(scope).find_map(|scope| table(scope).get(name)),
+            None => self.get(scope, &path.name, table),
         };
         if let Some(found) = found {
             return Ok(found);
@@ -111,9 +120,15 @@ impl Program {
         if !reported_before {
             let known: Vec<&str> = match module {
                 Some(module) => table(self.scope(module)).keys().map(|name| &**name).collect(),
-                None => self.outwards(scope).flat_map(|scope| table(scope).keys().map(|name| &**name)).collect(),
+                None => self
+                    .outwards(scope)
+                    .flat_map(|scope| table(scope).keys().map(|name| &**name))
+                    .collect(),
             };
-            let owner = path.modules.last().map_or_else(String::new, |last| format!(" in module `{}`", last.name));
+            let owner = path
+                .modules
+                .last()
+                .map_or_else(String::new, |last| format!(" in module `{}`", last.name));
             let report = Report::error(path.name.span, format!("there is no {what} `{name}`{owner}"))
                 .label("not defined")
                 .maybe_help(suggest::hint("there are", name, known));
@@ -124,11 +139,16 @@ impl Program {
 
     /// The module that the first names of a path lead to; `None` if there are none.
     fn module(&self, scope: ScopeId, path: &Path, reports: &mut Reports) -> Result<Option<ScopeId>, Stop> {
-        let Some((first, rest)) = path.modules.split_first() else { return Ok(None) };
+        let Some((first, rest)) = path.modules.split_first() else {
+            return Ok(None);
+        };
         let found = self.outwards(scope).find_map(|scope| scope.modules.get(&first.name));
         let Some(found) = found else {
-            let known: Vec<&str> =
-                self.outwards(scope).flat_map(|scope| scope.modules.keys()).map(|name| &**name).collect();
+            let known: Vec<&str> = self
+                .outwards(scope)
+                .flat_map(|scope| scope.modules.keys())
+                .map(|name| &**name)
+                .collect();
             reports.push(unknown_module(first, &known));
             return Err(Stop::Reported);
         };
@@ -136,8 +156,9 @@ impl Program {
         for name in rest {
             let modules = &self.scope(module).modules;
             let Some(next) = modules.get(&name.name) else {
-                let report = Report::error(name.span, format!("there is no module `{}` here", name.name))
-                    .maybe_help(suggest::hint("there are", &name.name, modules.keys().map(|name| &**name)));
+                let report = Report::error(name.span, format!("there is no module `{}` here", name.name)).maybe_help(
+                    suggest::hint("there are", &name.name, modules.keys().map(|name| &**name)),
+                );
                 reports.push(report);
                 return Err(Stop::Reported);
             };
@@ -149,11 +170,15 @@ impl Program {
 
 fn unknown_module(name: &Ident, known: &[&str]) -> Report {
     let near = suggest::nearest(&name.name, known.iter().copied());
-    let built_in = MODULES.iter().find(|(path, _)| path.rsplit("::").next() == Some(&*name.name));
+    let built_in = MODULES
+        .iter()
+        .find(|(path, _)| path.rsplit("::").next() == Some(&*name.name));
     let help = match (near, built_in) {
         (Some(near), None) => format!("did you mean `{near}`?"),
         (_, Some((path, _))) => format!("add `use {path};`"),
         (None, None) => "a module is named by `use …;` before anything of it can be used".into(),
     };
-    Report::error(name.span, format!("there is no module `{}` here", name.name)).label("not in use").help(help)
+    Report::error(name.span, format!("there is no module `{}` here", name.name))
+        .label("not in use")
+        .help(help)
 }

@@ -75,14 +75,6 @@ impl Sources {
         &self.all[id.0 as usize]
     }
 
-    /// The characters of a place.
-    pub(crate) fn text(&self, span: Span) -> &str {
-        self.source(span.source)
-            .text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or("")
-    }
-
     /// Line and column of a place's beginning, both counted from 1, the column in characters.
     pub(crate) fn line_column(&self, span: Span) -> (u32, u32) {
         let source = self.source(span.source);

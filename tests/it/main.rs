@@ -62,3 +62,9 @@ mod engine_tls;
 // The engine: commands from other threads.
 #[cfg(feature = "net")]
 mod engine_threads;
+// Flows: the example flows load, and are wired as they say.
+#[cfg(all(feature = "flow", feature = "tls"))]
+mod flow_examples;
+// Flows: what their tests share.
+#[cfg(feature = "flow")]
+mod flow_support;

@@ -23,9 +23,10 @@ pub(crate) const MAX_DEPTH: u32 = 128;
 /// other.
 pub(crate) const MAX_HEIGHT: u16 = 256;
 
-/// Reads a text. What is wrong with it goes to `reports`; what could be understood all the same comes back.
+/// Reads a text. What is wrong with it goes to `reports`; what could be understood all the same comes back, and
+/// whether that is all of it.
 /// `built_in`: the text is one of ours, and may declare functions that are written in Rust.
-pub(crate) fn parse(source: SourceId, text: &str, built_in: bool, reports: &mut Reports) -> Vec<Statement> {
+pub(crate) fn parse(source: SourceId, text: &str, built_in: bool, reports: &mut Reports) -> (Vec<Statement>, bool) {
     let tokens = lexer::tokens(source, text, 0, reports);
     let mut parser = Parser {
         text,
@@ -34,9 +35,11 @@ pub(crate) fn parse(source: SourceId, text: &str, built_in: bool, reports: &mut 
         depth: 0,
         built_in,
         gave_up: false,
+        complete: true,
         reports,
     };
-    parser.statements(Context::File)
+    let statements = parser.statements(Context::File);
+    (statements, parser.complete)
 }
 
 /// A mistake was reported; the caller goes on at the next place that it understands.
@@ -63,6 +66,8 @@ struct Parser<'a> {
     built_in: bool,
     /// Something was too deep: the rest is not looked at, and what is missing there is not reported.
     gave_up: bool,
+    /// Nothing had to be passed over.
+    complete: bool,
     reports: &'a mut Reports,
 }
 
@@ -251,6 +256,7 @@ impl Parser<'_> {
 
     /// Goes to where the statement that began at token `start` probably ends.
     fn recover(&mut self, start: usize) {
+        self.complete = false;
         if self.at == start {
             self.bump();
         }
@@ -277,6 +283,7 @@ impl Parser<'_> {
 
     /// Goes behind the next comma of this list (true), or to what ends it (false).
     fn recover_entry(&mut self) -> bool {
+        self.complete = false;
         let mut brackets = 0_u32;
         loop {
             match self.peek() {

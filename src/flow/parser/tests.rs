@@ -12,7 +12,7 @@ fn parsed(text: &str) -> (Vec<Statement>, Diagnostics) {
     let mut sources = Sources::default();
     let mut reports = Reports::default();
     let source = sources.add("t.troy", text);
-    let statements = parse(source, text, false, &mut reports);
+    let (statements, _) = parse(source, text, false, &mut reports);
     (statements, Diagnostics::new(&Arc::new(sources), reports.into_vec()))
 }
 

@@ -150,6 +150,7 @@ impl Parser<'_> {
             depth: self.depth,
             built_in: self.built_in,
             gave_up: false,
+            complete: true,
             reports: self.reports,
         };
         if inner.peek() == Kind::End {
