@@ -1,9 +1,9 @@
 //! `config.troy`: from text to a deployment of connectors and the pipelines between them.
 //!
-//! [`load`] does all of it: words ([`token`], [`lexer`]), statements ([`parser`], [`ast`]), names and modules
-//! ([`scope`], [`module`], [`library`]), constants and expressions ([`constant`], [`compile`], [`code`], [`eval`]),
-//! instances ([`deploy`]) and the running [`graph`]. Every name is looked up and every configuration checked before
-//! anything runs; [`Diagnostics`] tell what is wrong, several mistakes at once.
+//! [`load`] does all of it: words (`token`, `lexer`), statements (`parser`, `ast`), names and modules (`scope`,
+//! `module`, `library`), constants and expressions (`constant`, `compile`, `code`, `eval`), instances (`deploy`) and
+//! the running [`Graph`]. Every name is looked up and every configuration checked before anything runs;
+//! [`Diagnostics`] tell what is wrong, several mistakes at once.
 
 mod ast;
 mod code;

@@ -11,6 +11,14 @@ use super::{Context, Parsed, Parser, Reported};
 
 const DEFINABLE: &str = "`connector`, `pipeline` or `flow`";
 
+/// What stands between a pipeline's name and its body.
+#[derive(Default)]
+struct Header {
+    from: Option<Vec<Ident>>,
+    into: Option<Vec<Ident>>,
+    args: Vec<Arg>,
+}
+
 impl Parser<'_> {
     pub(super) fn define(&mut self, context: Context) -> Parsed<Statement> {
         let define = self.bump().span;
@@ -92,7 +100,7 @@ impl Parser<'_> {
         self.bump();
         let name = self.ident("the pipeline's name")?;
         let header = self.pipeline_header();
-        let (from, into, args) = match header {
+        let Header { from, into, args } = match header {
             Ok(header) => header,
             Err(Reported) => self.recover_header(Keyword::Pipeline)?,
         };
@@ -107,8 +115,7 @@ impl Parser<'_> {
         })
     }
 
-    #[allow(clippy::type_complexity)]
-    fn pipeline_header(&mut self) -> Parsed<(Option<Vec<Ident>>, Option<Vec<Ident>>, Vec<Arg>)> {
+    fn pipeline_header(&mut self) -> Parsed<Header> {
         let from = if self.eat_keyword(Keyword::From) {
             Some(self.port_list()?)
         } else {
@@ -124,13 +131,13 @@ impl Parser<'_> {
         }
         let args = self.optional_args()?;
         if self.at_keyword(Keyword::Pipeline) {
-            return Ok((from, into, args));
+            return Ok(Header { from, into, args });
         }
         self.expect_keyword(Keyword::Pipeline)?;
         // The keyword was misspelt, and passed over: what follows needs it once more.
         self.at -= 1;
         self.tokens[self.at].kind = Kind::Keyword(Keyword::Pipeline);
-        Ok((from, into, args))
+        Ok(Header { from, into, args })
     }
 
     fn port_list(&mut self) -> Parsed<Vec<Ident>> {

@@ -202,7 +202,7 @@ impl Parser<'_> {
         };
         self.bump();
         let name = self.ident(&format!("the {}'s name", artefact.text()))?;
-        let from = self.from_or(&name)?;
+        let from = self.definition_or(&name)?;
         let with = self.optional_with()?;
         Ok(Statement::Create(Create {
             artefact,
@@ -234,7 +234,7 @@ impl Parser<'_> {
         let what = self.bump();
         let what = self.slice(what.span).to_owned();
         let name = self.ident(&format!("the {what}'s name"))?;
-        self.from_or(&name)?;
+        self.definition_or(&name)?;
         self.optional_with()?;
         let report = Report::error(name.span, format!("{what}s are not available yet"))
             .help("say with `select … from … into …` what an event becomes");
@@ -243,7 +243,7 @@ impl Parser<'_> {
     }
 
     /// `from a::b`, or else `name`.
-    fn from_or(&mut self, name: &Ident) -> Parsed<Path> {
+    fn definition_or(&mut self, name: &Ident) -> Parsed<Path> {
         if self.eat_keyword(Keyword::From) {
             return self.path("the name of a definition");
         }
@@ -272,7 +272,7 @@ impl Parser<'_> {
             self.expect_keyword(Keyword::Flow)?;
         }
         let name = self.ident("the flow's name")?;
-        let from = self.from_or(&name)?;
+        let from = self.definition_or(&name)?;
         let with = self.optional_with()?;
         Ok(Deploy { name, from, with })
     }

@@ -72,11 +72,11 @@ impl Parser<'_> {
             };
             let rest = self.slice(span);
             let Some(first) = rest.chars().next() else { break };
-            if rest.starts_with("#{") {
+            if let Some(inside) = rest.strip_prefix("#{") {
                 if !text.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                 }
-                let length = closing_brace(&rest[2..]).map_or(rest.len(), |length| length + 2) as u32;
+                let length = closing_brace(inside).map_or(rest.len(), |length| length + 2) as u32;
                 match self.interpolation(Span {
                     start: at + 2,
                     end: at + length - 1,
