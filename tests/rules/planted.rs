@@ -141,6 +141,15 @@ fn the_engine_type_belongs_to_the_router() {
         "src/connector/file.rs:1: room `connector` names `engine::core::Engine` (written `engine::Engine`): \
          row `connector` grants `engine::Engine` to src/connector/router alone"
     );
+    // A file whose name only begins like the router's is another file.
+    let neighbour = breaches(&tree(&[
+        (
+            "connector/mod.rs",
+            "mod router; mod router_not; pub use crate::engine::Files; pub use router::Built;",
+        ),
+        ("connector/router_not.rs", "use crate::engine::Engine;"),
+    ]));
+    assert_eq!(neighbour.len(), 1, "{neighbour:?}");
     let glob = breaches(&tree(&[
         (
             "connector/mod.rs",

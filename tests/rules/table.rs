@@ -7,7 +7,7 @@ pub(crate) enum Grant {
     Yes,
     /// May not be named, though something above it may.
     No,
-    /// May be named in the files whose path under `src/` begins so, and in no other of the room.
+    /// May be named in this file or module (by its path under `src/`), and nowhere else in the room.
     In(&'static str),
     /// A re-export of a lower room's item by the room in between: allowed under this name, wherever it is defined.
     Lent,
@@ -140,7 +140,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("engine", Yes),
             ("engine::Engine", In("connector/router")),
             ("engine::Sys", In("connector/router")),
-            ("tls", In("connector/tls")),
+            ("tls", In("connector/tls.rs")),
             // The vocabulary of messages and handshakes that a connector must name to send, and the time.
             ("proto::Accept", Yes),
             ("proto::CloseCode", Yes),

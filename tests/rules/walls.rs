@@ -153,7 +153,7 @@ impl Walker<'_> {
                 "row `{}` excepts `{entry}`; it must not know {}",
                 row.room, row.must_not_know
             )),
-            Grant::In(file) if self.module.file.starts_with(file) => None,
+            Grant::In(place) if is_in(&self.module.file, place) => None,
             Grant::In(file) => Some(format!("row `{}` grants `{entry}` to src/{file} alone", row.room)),
         };
         if is_glob {
@@ -440,6 +440,12 @@ fn public_name(tree: &Tree, path: &[String]) -> String {
 fn begins(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether `file` is `place`, or the module `place`, or beneath it.
+fn is_in(file: &str, place: &str) -> bool {
+    let rest = file.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
 }
 
 fn is_language(room: &str) -> bool {
