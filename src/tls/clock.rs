@@ -9,8 +9,9 @@ use rustls::time_provider::TimeProvider;
 
 /// Seconds since the Unix epoch, shared by a configuration and whoever knows the time.
 ///
-/// Until it is set for the first time, every handshake that has to check a certificate fails, saying so. To set it once
-/// before a handshake's bytes are handled is enough; a second more or less means nothing to a certificate.
+/// Until it is set for the first time, every handshake fails, saying so: a client's for the certificate, a server's for
+/// the tickets that it gives. To set it once before a handshake's bytes are handled is enough; a second more or less
+/// means nothing to either.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Arc<AtomicU64>);
 

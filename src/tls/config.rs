@@ -85,7 +85,7 @@ impl ServerConfig {
         })
     }
 
-    /// The clock by which clients' certificates are checked; the host sets it.
+    /// The clock by which clients' certificates are checked and sessions expire; the host sets it.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -137,7 +137,7 @@ impl ClientConfig {
         })
     }
 
-    /// The clock by which servers' certificates are checked; the host sets it.
+    /// The clock by which servers' certificates are checked and sessions expire; the host sets it.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock

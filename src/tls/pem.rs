@@ -20,7 +20,7 @@ pub(super) fn certificates(pem: &[u8], input: PemInput) -> Result<Vec<Certificat
 pub(super) fn private_key(pem: &[u8], input: PemInput) -> Result<PrivateKeyDer<'static>, ConfigError> {
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(key) => Ok(key),
-        Err(PemError::NoItemsFound) if is_encrypted(pem) => Err(ConfigError::EncryptedKey { input }),
+        Err(_) if is_encrypted(pem) => Err(ConfigError::EncryptedKey { input }),
         Err(PemError::NoItemsFound) => Err(ConfigError::NoPrivateKey { input }),
         Err(error) => Err(bad_pem(input, &error)),
     }

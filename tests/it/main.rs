@@ -68,3 +68,8 @@ mod flow_examples;
 // Flows: what their tests share.
 #[cfg(feature = "flow")]
 mod flow_support;
+
+// TLS configurations made of what the `openssl` command writes: every form of key, and the certificates it makes by
+// default.
+#[cfg(feature = "tls")]
+mod tls_openssl;
