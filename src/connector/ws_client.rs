@@ -282,7 +282,18 @@ impl Connector for WsClient {
 
     fn handle_stream(&mut self, stream: StreamId, event: &engine::Event<'_>, cx: &mut Context<'_>) {
         match event {
-            engine::Event::Opened(_) => self.handle_opened(stream, cx),
+            engine::Event::Opened(_) => match self.state {
+                State::Dialing(dialled) if dialled == stream => self.handle_opened(stream, cx),
+                // A stop has passed by while it was dialled.
+                State::Dialing(_)
+                | State::Idle
+                | State::Open(_)
+                | State::Waiting(_)
+                | State::Stopped
+                | State::Failed(_) => {
+                    let _ = cx.commands.close(stream, Some(CloseCode::NORMAL), "");
+                }
+            },
             engine::Event::Message(message) => {
                 if let State::Open(open) = &mut self.state
                     && open.stream == stream

@@ -228,6 +228,37 @@ fn a_client_that_stops_has_its_last_answers() {
     assert_eq!(std::fs::read_to_string(path("echo.log")).unwrap(), "1\n2\n");
 }
 
+/// A client whose dial ends only after the stop has passed it by.
+#[test]
+fn a_dial_under_way_does_not_hold_up_a_stop_nor_count_as_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let dialling = format!(r#"{{"codec":"json","config":{{"url":"ws://127.0.0.1:{port}/"}}}}"#);
+    let server = r#"{"codec":"json","config":{"url":"127.0.0.1:0"}}"#;
+    let mut router = service(
+        &[("ws_server", server), ("ws_client", &dialling), NULL],
+        &[(0, 0), (1, 2)],
+    );
+    let addr = listening(&mut router);
+    let (opened, is_open) = mpsc::channel();
+    let patient = std::thread::spawn(move || {
+        // Its answer to the server's Close waits until the other thread has accepted the client: the stop can't end
+        // before that.
+        let mut peer = client(addr);
+        opened.send(()).unwrap();
+        let close = peer.read().unwrap();
+        let late = accept(&listener);
+        while peer.read().is_ok() {}
+        (close, late)
+    });
+    turns_until(&mut router, || is_open.try_recv().is_ok());
+    router.stop(StopRequest { graceful: true });
+    let (outcome, log) = run(router);
+    assert_eq!(outcome, Outcome::Done, "{log:?}");
+    let (close, _late) = patient.join().unwrap();
+    assert!(matches!(close, Message::Close(Some(frame)) if frame.code == CloseCode::Away));
+}
+
 /// A server that doesn't read makes the file wait, in bounded memory, and then has every line.
 #[test]
 fn a_file_waits_for_a_client_whose_server_does_not_read() {
