@@ -217,6 +217,10 @@ impl Events {
     pub(super) fn clear(&mut self) {
         self.used = 0;
         self.entries.clear();
+        if self.entries.capacity() > 2 * ENTRIES_MAX {
+            // A flood of tiny messages is over, or will pay for the next one.
+            self.entries.shrink_to(ENTRIES_MAX);
+        }
         self.owned.clear();
         self.control.clear();
         self.notices.clear();

@@ -20,6 +20,8 @@ mod stdio;
 pub use files::OsFiles;
 pub use mio_sys::MioSys;
 
+use std::os::fd::{AsFd, BorrowedFd};
+
 use crate::engine::{Config, Engine, Error};
 
 impl Engine<MioSys> {
@@ -33,5 +35,13 @@ impl Engine<MioSys> {
             source,
         })?;
         Ok(Self::with_sys(sys, config))
+    }
+}
+
+/// For another loop to nest this one in: readable when [`Engine::poll`] has something to do that the system knows of.
+/// Wait no longer than [`Engine::next_timeout`] says, since the system does not know of all.
+impl AsFd for Engine<MioSys> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.sys().as_fd()
     }
 }
