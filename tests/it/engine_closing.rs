@@ -27,7 +27,11 @@ fn impatient(opening_ms: u64, closing_ms: u64) -> ListenOptions {
 #[test]
 fn a_message_right_before_a_close_is_answered_before_the_close_is() {
     let server = serve(local(), Events::default(), |event_loop, stream, event| match event {
-        Event::Message(message) => assert!(event_loop.send(stream, message).unwrap().is_queued()),
+        Event::Message(message) => {
+            assert!(event_loop.send(stream, message).unwrap().is_queued());
+            // Were the Close answered by this, the next message would come too late.
+            event_loop.flush(stream).unwrap();
+        }
         Event::Closed(closed) => {
             assert_eq!(closed.initiator, Side::Client);
             let _ = event_loop.send(stream, "and one from the end").unwrap();
