@@ -41,11 +41,14 @@ impl Output {
 
     #[cold]
     fn compact(&mut self) {
-        let begun = self.units().take_while(|end| *end <= self.written).last().unwrap_or(0);
-        if begun >= self.bytes.len() / 2 {
-            self.bytes.drain(..begun);
-            self.written -= begun;
+        if self.written < self.bytes.len() / 2 {
+            return;
         }
+        // The frame under way stays whole. Asked for only now: walking over the frames has to be paid for as well, and
+        // after it there is nothing left to walk over.
+        let begun = self.units().take_while(|end| *end <= self.written).last().unwrap_or(0);
+        self.bytes.drain(..begun);
+        self.written -= begun;
     }
 
     /// Where each frame ends, in order. The head of an opening handshake counts as one too: no frame of ours begins with

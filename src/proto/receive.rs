@@ -143,6 +143,7 @@ impl Connection {
     fn read_opening<'b>(&mut self, input: &mut Input<'b>) -> Step<'b> {
         let limits = &self.config.limits;
         let Some(opening) = self.opening.as_deref_mut() else {
+            input.take(usize::MAX);
             return Ok(None);
         };
         match opening {
