@@ -1,14 +1,14 @@
 //! "Did you mean": the known name that lies nearest to one that isn't known.
 
 /// The name among `known` that `wrong` was probably meant to be, if any lies near enough: a third of its letters may
-/// be wrong, swapped, missing or too many; case never counts.
+/// be wrong, swapped, missing or too many, but not all of them; case never counts.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
     let allowed = wrong.chars().count().max(3) / 3;
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&wrong, &name.to_lowercase()), name))
-        .filter(|&(distance, _)| distance <= allowed)
+        .filter(|&(distance, _)| distance <= allowed && distance < wrong.chars().count())
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
 }
@@ -50,6 +50,7 @@ mod tests {
         assert_eq!(nearest("ws_sevrer", known), Some("ws_server"));
         assert_eq!(nearest("WS_CLIENT", known), Some("ws_client"));
         assert_eq!(nearest("kafka", known), None);
+        assert_eq!(nearest("a", ["b"]), None);
         assert_eq!(
             hint("there are", "kafka", known).as_deref(),
             Some("there are: `ws_server`, `ws_client`, `file`")

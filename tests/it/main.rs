@@ -65,6 +65,12 @@ mod engine_threads;
 // Flows: the example flows load, and are wired as they say.
 #[cfg(all(feature = "flow", feature = "tls"))]
 mod flow_examples;
+// Flows: what is wrong with a file, where, and what to write instead.
+#[cfg(feature = "flow")]
+mod flow_mistakes;
+// Flows: what pipelines make of events, and which way these go.
+#[cfg(feature = "flow")]
+mod flow_pipelines;
 // Flows: what their tests share.
 #[cfg(feature = "flow")]
 mod flow_support;

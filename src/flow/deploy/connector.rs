@@ -56,7 +56,6 @@ impl Deployer<'_> {
             |scope| &scope.connectors,
             self.reports,
         )?;
-        self.used.insert(definition.ast.name.span);
         let what = format!("the connector `{}`", name.name);
         let args = self.bind(
             &what,
@@ -78,7 +77,6 @@ impl Deployer<'_> {
         place: Span,
     ) -> Result<ConnectorInstance, Stop> {
         let ast = &definition.ast;
-        self.used.insert(ast.name.span);
         let kind = connector::kind(&ast.kind.name);
         let with = self.with(definition, args);
         let kind = match kind {
@@ -89,7 +87,10 @@ impl Deployer<'_> {
             }
         };
         let (built, ports) = match with {
-            Ok(with) => self.build(full_name, kind, &with, ast.name.span),
+            Ok(with) => {
+                self.used.insert(ast.name.span);
+                self.build(full_name, kind, &with, ast.name.span)
+            }
             Err(Stop::Unknown) => (None, kind.ports(&Record::new())),
             Err(Stop::Reported) => return Err(Stop::Reported),
         };

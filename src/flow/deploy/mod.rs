@@ -99,6 +99,10 @@ impl<'a> Deployer<'a> {
                 self.connect(connect, &mut instances);
             }
         }
+        // Where something is wrong, the link may only have failed.
+        if self.reports.has_errors() {
+            return;
+        }
         for (name, connector) in &instances.connectors {
             if let Some(connector) = connector
                 && connector.id.is_none()
@@ -171,7 +175,7 @@ impl<'a> Deployer<'a> {
         for arg in declared {
             let is_given = given.iter().any(|with| with.name.name == arg.name.name);
             match &arg.default {
-                _ if is_given => {}
+                _ if is_given || values.contains_key(&arg.name.name) => {}
                 Some(default) => match self.constant(
                     default,
                     Giver {

@@ -192,6 +192,7 @@ impl Parser<'_> {
         }
         let help = format!("close `define {what} {}` with `end`", name.name);
         let report = if self.peek() == Kind::End {
+            self.complete = false;
             Report::error(name.span, format!("the {what} `{}` is never closed", name.name)).label("begins here")
         } else {
             Report::error(
@@ -228,7 +229,12 @@ impl Parser<'_> {
     pub(super) fn optional_with(&mut self) -> Parsed<Vec<With>> {
         let mut entries = Vec::new();
         let with = self.span();
-        if !self.eat_keyword(Keyword::With) {
+        let misspelt = self.peek() == Kind::Ident
+            && matches!(self.peek_at(1), Kind::Ident | Kind::Quoted)
+            && self.peek_at(2) == Kind::Assign;
+        if misspelt {
+            self.expect_keyword(Keyword::With)?;
+        } else if !self.eat_keyword(Keyword::With) {
             return Ok(entries);
         }
         while !self.eat_keyword(Keyword::End) {
@@ -366,7 +372,7 @@ impl Parser<'_> {
         }
     }
 
-    fn previous_kind(&self) -> Kind {
+    pub(super) fn previous_kind(&self) -> Kind {
         self.tokens[self.at.saturating_sub(1)].kind
     }
 

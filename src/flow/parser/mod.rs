@@ -36,6 +36,7 @@ pub(crate) fn parse(source: SourceId, text: &str, built_in: bool, reports: &mut 
         built_in,
         gave_up: false,
         complete: true,
+        muffled: false,
         reports,
     };
     let statements = parser.statements(Context::File);
@@ -68,6 +69,9 @@ struct Parser<'a> {
     gave_up: bool,
     /// Nothing had to be passed over.
     complete: bool,
+    /// A string of this statement was not closed, and has swallowed what stood behind it on its line: what is missing
+    /// in the statement is not reported.
+    muffled: bool,
     reports: &'a mut Reports,
 }
 
@@ -99,6 +103,10 @@ impl Parser<'_> {
 
     fn bump(&mut self) -> Token {
         let token = self.token(0);
+        if token.kind == Kind::BrokenString {
+            self.muffled = true;
+            self.complete = false;
+        }
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
     }
@@ -125,7 +133,7 @@ impl Parser<'_> {
     }
 
     fn report(&mut self, report: Report) -> Reported {
-        if !self.gave_up {
+        if !self.gave_up && !self.muffled {
             self.reports.push(report);
         }
         Reported
@@ -202,6 +210,10 @@ impl Parser<'_> {
         match self.peek() {
             Kind::Ident | Kind::Quoted => Ok(self.any_word()),
             Kind::Keyword(keyword) => {
+                let in_path = self.peek_at(1) == Kind::PathSep;
+                if in_path && matches!(keyword, Keyword::Connector | Keyword::Pipeline) {
+                    return Err(self.expected_with(what, Some(format!("did you mean `{}s::`?", keyword.text()))));
+                }
                 let help = format!("to use it as a name, put it in back-ticks: `` `{}` ``", keyword.text());
                 Err(self.expected_with(what, Some(help)))
             }

@@ -22,13 +22,17 @@ impl Parser<'_> {
                 return statements;
             }
             if context == Context::File && self.at_keyword(Keyword::End) {
-                let report = Report::error(self.span(), "this `end` closes nothing")
-                    .help("take it away, or look for an `end` too many above");
-                self.report(report);
+                // Of a statement that was given up, an `end` may be left.
+                if self.complete {
+                    let report = Report::error(self.span(), "this `end` closes nothing")
+                        .help("take it away, or look for an `end` too many above");
+                    self.report(report);
+                }
                 self.bump();
                 continue;
             }
             let start = self.at;
+            self.muffled = false;
             match self.statement(context, &mut statements) {
                 Ok(()) => self.separator(context),
                 Err(Reported) => self.recover(start),
@@ -56,7 +60,8 @@ impl Parser<'_> {
             return;
         }
         if self.at_statement() || (context == Context::File && self.at_keyword(Keyword::End)) {
-            if self.at_statement() {
+            // A block that was not closed ends behind the `;` of its last statement.
+            if self.at_statement() && self.previous_kind() != Kind::Semicolon {
                 let report = Report::error(self.previous().after(), "a `;` is missing between two statements")
                     .label("expected `;`")
                     .help("write `;` here");
@@ -330,7 +335,10 @@ impl Parser<'_> {
         self.bump();
         self.expect(Kind::Slash, "`/`")?;
         let name = self.ident(&format!("the {}'s name", artefact.text()))?;
-        let port = if self.eat(Kind::Slash) {
+        // Where `to` was forgotten, the next end begins here.
+        let next_end = matches!(self.peek_at(1), Kind::Keyword(Keyword::Connector | Keyword::Pipeline))
+            && self.peek_at(2) == Kind::Slash;
+        let port = if !next_end && self.eat(Kind::Slash) {
             Some(self.ident("the name of a port")?)
         } else {
             None

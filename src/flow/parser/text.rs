@@ -151,6 +151,7 @@ impl Parser<'_> {
             built_in: self.built_in,
             gave_up: false,
             complete: true,
+            muffled: false,
             reports: self.reports,
         };
         if inner.peek() == Kind::End {

@@ -1,0 +1,746 @@
+//! What is wrong with a file is shown at the right place, with what to write instead.
+
+use wsloop::flow::{Mode, Severity};
+
+use super::flow_support::{Folder, good, load_in, wrong};
+
+/// `text` is the part of a file in which `«` stands right in front of the mistake; `around` puts it into its place.
+struct Mistake {
+    text: &'static str,
+    message: &'static str,
+    /// A part of the label or the help; empty where there is nothing to say.
+    help: &'static str,
+}
+
+const fn mistake(text: &'static str, message: &'static str, help: &'static str) -> Mistake {
+    Mistake { text, message, help }
+}
+
+/// Line and column, both from 1, at which the mark stands.
+fn place(text: &str) -> (u32, u32) {
+    let before = text.split('«').next().unwrap();
+    let line = before.matches('\n').count() as u32 + 1;
+    (line, before.rsplit('\n').next().unwrap().chars().count() as u32 + 1)
+}
+
+fn check(mistakes: &[Mistake], around: impl Fn(&str) -> String) {
+    for Mistake { text, message, help } in mistakes {
+        let marked = around(text);
+        let (line, column) = place(&marked);
+        let found = wrong(&marked.replace('«', ""), Mode::Run);
+        let first = found.iter().find(|it| (it.line, it.column) == (line, column));
+        let Some(first) = first else {
+            panic!("nothing at {line}:{column} of\n{marked}\n{found}")
+        };
+        assert!(first.message.contains(message), "{marked}\n{found}");
+        let cure = format!("{} {}", first.label, first.help.as_deref().unwrap_or(""));
+        assert!(cure.contains(help), "{marked}\n{found}");
+        assert_eq!(found.len(), 1, "more than the one mistake in\n{marked}\n{found}");
+        assert!(
+            found.to_string().contains(&format!("t.troy:{line}:{column}")),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn in_files() {
+    check(
+        &[
+            mistake("«", "nothing is deployed", "`deploy flow NAME;`"),
+            mistake(
+                "define flow «main flow use std end;",
+                "nothing is deployed",
+                "`deploy flow main;`",
+            ),
+            mistake(
+                "«defin flow f flow use std end; deploy flow f",
+                "expected a statement",
+                "did you mean `define`?",
+            ),
+            mistake(
+                "define flow f flow use std end; deploy flow f; «end",
+                "closes nothing",
+                "take it away",
+            ),
+            mistake(
+                "define flow f flow use std end; deploy «f",
+                "expected `flow`",
+                "write `deploy flow f`",
+            ),
+            mistake(
+                "define flow f flow use std end; deploy flow «g",
+                "no flow `g`",
+                "there are: `f`",
+            ),
+            mistake(
+                "define flow main flow use std end; deploy flow «mian",
+                "no flow `mian`",
+                "did you mean `main`?",
+            ),
+            mistake(
+                "define flow «f flow use std; ",
+                "never closed",
+                "close `define flow f` with `end`",
+            ),
+            mistake(
+                "define flow f flow use std; «deploy flow f",
+                "`f` is not closed before this",
+                "with `end`",
+            ),
+            mistake(
+                "define flow f flow use std end« deploy flow f",
+                "a `;` is missing",
+                "write `;` here",
+            ),
+            mistake(
+                "define «flwo f flow use std end; deploy flow f",
+                "expected `connector`",
+                "did you mean `flow`?",
+            ),
+            mistake(
+                "define «x from null; define flow f flow use std end; deploy flow f",
+                "does not say what `x` is",
+                "write `define connector x from null`",
+            ),
+            mistake(
+                "define flow f «use std end; deploy flow f",
+                "expected `flow`",
+                "write `define flow f flow … end`",
+            ),
+            mistake(
+                "define flow f flow use std end; deploy flow f; deploy flow «f",
+                "deployed twice",
+                "`deploy flow NAME from f`",
+            ),
+            mistake(
+                "define flow f flow use std end; define flow «f flow use std end; deploy flow f",
+                "defined twice",
+                "at t.troy:1:13",
+            ),
+            mistake(
+                "«create connector x; define flow f flow use std end; deploy flow f",
+                "can't stand here",
+                "`define flow … flow … end`",
+            ),
+            mistake(
+                "define flow f args x flow use std end; deploy flow «f",
+                "needs a value for its argument `x`",
+                "add `with x = … end`",
+            ),
+            mistake(
+                "define flow f args url flow use std end; deploy flow f with «ulr = 1, url = 2 end",
+                "no argument `ulr`",
+                "did you mean `url`?",
+            ),
+            mistake(
+                "use «integration::read_file; define flow f flow use std end; deploy flow f",
+                "no module",
+                "`integration::read_file`",
+            ),
+            mistake(
+                "use «std::tim; define flow f flow use std end; deploy flow f",
+                "no module `std::tim`",
+                "did you mean `std::time`?",
+            ),
+            mistake(
+                "use «nowhere; define flow f flow use std end; deploy flow f",
+                "no module `nowhere`",
+                "nowhere.tremor",
+            ),
+            mistake(
+                "use std«.time; define flow f flow use std end; deploy flow f",
+                "expected `;`",
+                "`::`",
+            ),
+            mistake(
+                "const a = «b; define flow f flow use std end; deploy flow f",
+                "no constant `b`",
+                "not defined",
+            ),
+            mistake(
+                "const a = 1 «+ \"x\"; define flow f flow use std end; deploy flow f",
+                "`+` can't be applied to the integer 1 and the string \"x\"",
+                "worked out",
+            ),
+            mistake(
+                "const a = «event; define flow f flow use std end; deploy flow f",
+                "only in the statements of a pipeline",
+                "a constant",
+            ),
+            mistake(
+                "const «end = 1; define flow f flow use std end; deploy flow f",
+                "found the keyword `end`",
+                "`` `end` ``",
+            ),
+            mistake(
+                "«fn x(a) of case _ => 1 end; define flow f flow use std end; deploy flow f",
+                "functions of one's own",
+                "not available yet",
+            ),
+            mistake(
+                "«let x = 1; define flow f flow use std end; deploy flow f",
+                "belongs into a script",
+                "not available yet",
+            ),
+            mistake(
+                "const a = «§; define flow f flow use std end; deploy flow f",
+                "means nothing here",
+                "signs",
+            ),
+        ],
+        str::to_owned,
+    );
+}
+
+/// Of the connector `x`; all else is right.
+fn around_definition(definition: &str) -> String {
+    format!(
+        "define flow f\nflow\n  use tremor::pipelines;\n{definition};\n  create connector x;\n  create pipeline p from \
+         pipelines::passthrough;\n  connect /connector/x to /pipeline/p;\n  connect /pipeline/p to /connector/x;\n\
+         end;\ndeploy flow f"
+    )
+}
+
+#[test]
+fn in_definitions_of_connectors() {
+    check(
+        &[
+            mistake(
+                "define connector x from «ws_sever with codec = \"json\" end",
+                "no kind of connector `ws_sever`",
+                "did you mean `ws_server`?",
+            ),
+            mistake(
+                "define connector «x from ws_server with config = {\"url\": \"127.0.0.1:1\"} end",
+                "missing a `codec`",
+                "add `codec",
+            ),
+            mistake(
+                "define connector «x from ws_server with codec = \"json\" end",
+                "`config` is missing",
+                "url",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = «\"jsno\", config = {\"url\": \"127.0.0.1:1\"} end",
+                "no codec `jsno`",
+                "did you mean `json`?",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\n  «\"urrl\": 1, \"url\": \"127.0.0.1:1\"} end",
+                "unknown key `urrl`",
+                "did you mean `url`?",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": «4242} end",
+                "`url` must be a string",
+                "a string",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", «confg = 1, config = {\"url\": \"127.0.0.1:1\"} end",
+                "unknown key `confg`",
+                "did you mean `config`?",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\"},\n preprocessors = [\"separate\", «\"sperate\"] end",
+                "sperate",
+                "did you mean `separate`?",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\"}, reconnect = «\"none\" end",
+                "`reconnect` must be a record",
+                "none",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\", \"socket_options\": {«\"tcp_nodelay\": true}} end",
+                "tcp_nodelay",
+                "TCP_NODELAY",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\"«\n  config = {\"url\": \"127.0.0.1:1\"} end",
+                "a comma is missing",
+                "write `,` here",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\"«\n\"backlog\": 5} end",
+                "a comma is missing",
+                "write `,` here",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\" «= \"127.0.0.1:1\"} end",
+                "expected `:`",
+                "joined by `:`",
+            ),
+            mistake(
+                "define connector x from ws_server with codec «: \"json\", config = {\"url\": \"127.0.0.1:1\"} end",
+                "expected `=`",
+                "joined by `=`",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {«url: \"127.0.0.1:1\"} end",
+                "the keys of a record are strings",
+                "write `\"url\"`",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\"}«",
+                "an `end` is missing",
+                "every `with` is closed",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": «\"127.0.0.1:1} end",
+                "not closed on its line",
+                "close it with",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\" «end",
+                "expected `,` or `}`",
+                "of line 4 is not closed",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": args.«url} end",
+                "no `args`",
+                "declare `args NAME`",
+            ),
+            mistake(
+                "define connector x from ws_server args url = \"127.0.0.1:1\" with codec = \"json\", config = {\"url\": args.«ulr} end",
+                "no argument `ulr`",
+                "did you mean `url`?",
+            ),
+            mistake(
+                "define connector x from ws_server args url = \"127.0.0.1:1\", «url = 1 with codec = \"json\", config = {\"url\": args.url} end",
+                "declared twice",
+                "take one",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", «codec = \"string\", config = {\"url\": \"127.0.0.1:1\"} end",
+                "`codec` is given twice",
+                "take one",
+            ),
+            mistake(
+                "define connector x from ws_server args url = 1«;",
+                "expected `with`",
+                "followed by `with",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"a«\\q\"} end",
+                "no escape sequence",
+                "`\\\\`",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\", \"backlog\": «1e3} end",
+                "`1e3` is no number",
+                "1.0e3",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\", \"backlog\": «99999999999999999999} end",
+                "too large",
+                "18446744073709551615",
+            ),
+            mistake(
+                "define connector x from ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\", \"backlog\": «nanos::from_seconds(1)} end",
+                "no module `nanos`",
+                "add `use std::time::nanos;`",
+            ),
+            mistake(
+                "define connector x «form ws_server with codec = \"json\", config = {\"url\": \"127.0.0.1:1\"} end",
+                "expected `from`",
+                "did you mean `from`?",
+            ),
+            mistake(
+                "define connector my«-x from null",
+                "expected `from`, found `-`",
+                "letters, digits and `_`",
+            ),
+        ],
+        around_definition,
+    );
+}
+
+/// Of the statements that follow a right flow's.
+fn around_statement(statement: &str) -> String {
+    format!(
+        "define flow f\nflow\n  use tremor::pipelines;\n  define connector s from metronome with config = {{\"interval\": 1}} \
+         end;\n  define connector n from null;\n  define pipeline two into out, Late args limit pipeline select event \
+         from in where event > args.limit into late end;\n  create connector s; create connector n;\n  create pipeline \
+         p from pipelines::passthrough;\n  connect /connector/s to /pipeline/p; connect /pipeline/p to /connector/n;\n\
+         {statement}\nend;\ndeploy flow f"
+    )
+}
+
+#[test]
+fn in_creations_and_connections() {
+    check(
+        &[
+            mistake("create connector «s", "created twice", "another name"),
+            mistake(
+                "create connector «ws_server",
+                "no definition of a connector `ws_server`",
+                "`define connector ws_server from ws_server with … end;`",
+            ),
+            mistake("create connector a from «other", "no connector `other`", "there are"),
+            mistake(
+                "create «conector a from n",
+                "expected `connector`",
+                "did you mean `connector`?",
+            ),
+            mistake(
+                "create «a from n",
+                "expected `connector`",
+                "write `create connector a …`",
+            ),
+            mistake(
+                "create pipeline q from «pipeline::passthrough",
+                "found the keyword `pipeline`",
+                "did you mean `pipelines::`?",
+            ),
+            mistake(
+                "create pipeline q from pipelines::«passthru",
+                "no pipeline `passthru` in module `pipelines`",
+                "`passthrough`",
+            ),
+            mistake(
+                "create pipeline q from «connectors::passthrough",
+                "no module `connectors`",
+                "add `use tremor::connectors;`",
+            ),
+            mistake(
+                "create pipeline «q from two",
+                "needs a value for its argument `limit`",
+                "with limit = ",
+            ),
+            mistake(
+                "create connector a from n with «config = 1 end",
+                "no argument `config`",
+                "declares no `args`",
+            ),
+            mistake(
+                "create pipeline q from two with limit = 1, «limit = 2 end",
+                "`limit` is given twice",
+                "take one",
+            ),
+            mistake(
+                "connect /connector/«x to /pipeline/p",
+                "no connector `x` in this flow",
+                "add `create connector x",
+            ),
+            mistake(
+                "connect /connector/«p to /pipeline/p",
+                "no connector `p`",
+                "did you mean `/pipeline/p`?",
+            ),
+            mistake(
+                "connect /connector/s/«oot to /pipeline/p",
+                "has no port `oot`",
+                "did you mean `out`?",
+            ),
+            mistake(
+                "connect /connector/s/«in to /pipeline/p",
+                "no port `in`",
+                "`out`, `err`",
+            ),
+            mistake(
+                "connect /pipeline/p/«in to /connector/n",
+                "takes events",
+                "here a port is needed that gives events: `out`, `err`",
+            ),
+            mistake(
+                "connect «/connector/n to /pipeline/p",
+                "never gives events",
+                "the wrong way round",
+            ),
+            mistake(
+                "connect /pipeline/p to /connector/n/«stdout",
+                "no port `stdout`",
+                "`in`",
+            ),
+            mistake(
+                "connect «/connector/s to /connector/n",
+                "two connectors",
+                "`create pipeline between from pipelines::passthrough;`",
+            ),
+            mistake(
+                "connect «connector/s to /pipeline/p",
+                "expected `/connector/NAME`",
+                "write `/connector/…`",
+            ),
+            mistake(
+                "connect «s to /pipeline/p",
+                "expected `/connector/NAME`",
+                "write `/connector/s`",
+            ),
+            mistake(
+                "connect /«conector/s to /pipeline/p",
+                "expected `connector` or `pipeline`",
+                "did you mean `connector`?",
+            ),
+            mistake("connect /connector/s «/pipeline/p", "expected `to`", "expected `to`"),
+            mistake(
+                "«conect /connector/s to /pipeline/p",
+                "expected a statement",
+                "did you mean `connect`?",
+            ),
+            mistake(
+                "connect «/pipeline/p to /pipeline/p",
+                "round in a circle for ever",
+                "take one of the links away",
+            ),
+            mistake(
+                "«select event from in into out",
+                "can't stand here",
+                "`define pipeline … pipeline … end`",
+            ),
+            mistake(
+                "define script «x script event end",
+                "scripts are not available yet",
+                "not available yet",
+            ),
+        ],
+        around_statement,
+    );
+}
+
+/// Of a statement of the pipeline `q`.
+fn around_select(statement: &str) -> String {
+    around_statement(&format!(
+        "define pipeline q into out, late args n = 1 pipeline\n  {statement}\nend;\ncreate pipeline q"
+    ))
+}
+
+#[test]
+fn in_pipelines() {
+    check(
+        &[
+            mistake(
+                "select event from «ni into out",
+                "no port or stream `ni`",
+                "did you mean `in`?",
+            ),
+            mistake("select event from in into «err", "no port or stream `err`", "there are"),
+            mistake(
+                "select event from «out into out",
+                "events leave the pipeline by `out`",
+                "events come from `in`",
+            ),
+            mistake(
+                "select event from in into «in",
+                "events enter the pipeline by `in`",
+                "events go into `out`, `late`",
+            ),
+            mistake(
+                "select event from in/«x into out",
+                "`in` has no port `x`",
+                "write only `in`",
+            ),
+            mistake(
+                "select event from in where «1 into out",
+                "must be true or false, not the integer 1",
+                "",
+            ),
+            mistake(
+                "select event from in into out «where event",
+                "expected `;`",
+                "before `into …`",
+            ),
+            mistake(
+                "select event from in «having event into out",
+                "expected `into`",
+                "behind `into …`",
+            ),
+            mistake(
+                "select event «in into out",
+                "expected `from`, found `in`",
+                "expected `from`",
+            ),
+            mistake(
+                "select event from in«[w] into out",
+                "windows are not available yet",
+                "not available",
+            ),
+            mistake(
+                "select event from in «group by event.a into out",
+                "`group by` is not available yet",
+                "not available",
+            ),
+            mistake(
+                "select «aggr::stats::count() from in into out",
+                "aggregates are not available yet",
+                "not available",
+            ),
+            mistake("select args.«m from in into out", "no argument `m`", "there are: `n`"),
+            mistake(
+                "select event.a + «from in into out",
+                "expected a value, found the keyword `from`",
+                "a value",
+            ),
+            mistake(
+                "create stream «out; select event from in into out",
+                "the name `out` is taken",
+                "another name",
+            ),
+            mistake(
+                "select {\"a\": 1 «/ 0} from in into out",
+                "division by zero",
+                "can't be worked out",
+            ),
+            mistake(
+                "select present «1 from in into out",
+                "only paths can be present",
+                "as `event.a`",
+            ),
+            mistake(
+                "select match event of case «x = 1 => 1 end from in into out",
+                "names for what a pattern found",
+                "not available",
+            ),
+            mistake(
+                "select match event of case «~ re|x| => 1 end from in into out",
+                "extractors",
+                "not available",
+            ),
+            mistake(
+                "select match event of case %{ a «= 1 } => 1 end from in into out",
+                "expected a comparison",
+                "compared with `==`",
+            ),
+            mistake(
+                "select «match event of end from in into out",
+                "no case",
+                "`case … => …`",
+            ),
+            mistake(
+                "select «state from in into out",
+                "`state` is not available yet",
+                "not available",
+            ),
+            mistake(
+                "select «for event of case (k, v) => v end from in into out",
+                "`for` is not available yet",
+                "not available",
+            ),
+            mistake("select \"a «#{}\" from in into out", "nothing stands between", "`\\#{`"),
+            mistake("select «a::b::c(1) from in into out", "no module `a`", "named by `use"),
+        ],
+        around_select,
+    );
+}
+
+#[test]
+fn several_at_once_in_the_order_of_the_file() {
+    let text = "define flow f
+flow
+  define connector a from ws_srver with codec = \"json\" end;
+  define connector b from ws_client with codec = \"jsn\", config = {\"url\": \"ws://h\", \"extra\": 1} end;
+  create connector a; create connector b; create connector c;
+  create pipeline p from passthrough;
+  connect /connector/b/inn to /pipeline/p
+end;
+deploy flow f";
+    let found = wrong(text, Mode::Run);
+    let places: Vec<_> = found.iter().map(|it| (it.line, it.column)).collect();
+    assert_eq!(
+        places,
+        [(3, 27), (4, 50), (4, 84), (5, 60), (6, 26), (7, 24)],
+        "{found}"
+    );
+
+    let text = "define connector a form null wiht codec = 1 end;\ncreate connector;\nuse 5;\ndeploy flow";
+    let found = wrong(text, Mode::Check);
+    let lines: Vec<_> = found.iter().map(|it| it.line).collect();
+    assert_eq!(lines, [1, 1, 2, 3, 4], "{found}");
+}
+
+#[test]
+fn definitions_that_nobody_uses_are_checked_only_when_asked() {
+    let text = "define connector unused from ws_server with codec = \"nope\" end;
+define pipeline idle args x pipeline select event.a + args.y from in into out end;
+define flow other args z flow create connector unused with w = args.z end end;
+define flow f flow use std end; deploy flow f";
+    good(text);
+    let found = wrong(text, Mode::Check);
+    let places: Vec<_> = found.iter().map(|it| (it.line, it.column)).collect();
+    assert_eq!(places, [(1, 18), (1, 53), (2, 60), (3, 60)], "{found}");
+}
+
+#[test]
+fn warnings_do_not_stop_a_flow() {
+    let text = "define flow f flow
+  define connector n from null with config = {} end;
+  create connector n;
+  define pipeline p pipeline select {\"a\": 1, \"a\": event} from in into out end;
+  create pipeline p
+end; deploy flow f";
+    let warnings = good(text).warnings;
+    let found: Vec<_> = warnings
+        .iter()
+        .map(|it| (it.severity, it.line, it.column, it.message.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Severity::Warning, 3, 20, "the connector `n` is in no `connect`"),
+            (Severity::Warning, 4, 46, "the key `a` is written twice"),
+        ]
+    );
+    assert!(
+        warnings
+            .to_string()
+            .starts_with("warning: the connector `n` is in no `connect`")
+    );
+    assert!(warnings.render(true).contains("\u{1b}["));
+    assert!(!warnings.render(false).contains('\u{1b}'));
+}
+
+#[test]
+fn modules_are_found_in_order_and_never_read_in_circles() {
+    let flow = |using: &str| {
+        format!(
+            "{using};
+             define flow f flow define connector n from null; create connector n;
+               create pipeline p from m::pass; create pipeline q from m::pass;
+               connect /pipeline/p to /pipeline/q; connect /pipeline/q to /connector/n end; deploy flow f"
+        )
+    };
+    let pass = "const x = 1; define pipeline pass pipeline select x from in into out end";
+    let folder = Folder::default()
+        .with("more/a/m.trickle", pass)
+        .with("more/a/m.troy", "this is not looked at")
+        .with("lib/c/one.tremor", "use c::two;")
+        .with("lib/c/two.tremor", "use c::three;")
+        .with("lib/c/three.tremor", "use c::one;")
+        .with("lib/deep.tremor", "use a::m; use std::time;")
+        .with("lib/broken.tremor", "const a = ;\nconst b = 1");
+    let load = |using: &str| load_in(&folder, &flow(using), Mode::Run);
+    for using in [
+        "use a::m",
+        "use a::{m}",
+        "use deep; use deep as m2; use a::m as m",
+        "use a::m; use a::m",
+    ] {
+        load(using).unwrap_or_else(|wrong| panic!("{using}\n{wrong}"));
+    }
+    let circle = load("use a::m; use c::one").map(|_| ()).unwrap_err();
+    let first = circle.iter().next().unwrap();
+    assert_eq!(
+        (first.file.as_str(), first.line, first.column),
+        ("lib/c/three.tremor", 1, 5),
+        "{circle}"
+    );
+    assert!(first.label.contains("c::one → c::two → c::three → c::one"), "{circle}");
+
+    let broken = load("use a::m; use broken").map(|_| ()).unwrap_err();
+    let first = broken.iter().next().unwrap();
+    assert_eq!(
+        (first.file.as_str(), first.line, first.column),
+        ("lib/broken.tremor", 1, 11),
+        "{broken}"
+    );
+
+    let twice = load("use a::m; use c::x as y; use std as m").map(|_| ()).unwrap_err();
+    assert_eq!(twice.len(), 2, "{twice}");
+    assert!(
+        twice
+            .to_string()
+            .contains("looked for c/x.tremor, c/x.trickle and c/x.troy in lib, more/"),
+        "{twice}"
+    );
+}
