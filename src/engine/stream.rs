@@ -190,7 +190,9 @@ impl<S: Sys> Stream<S> {
         {
             due = due.min(protocol);
         }
-        if due != NEVER {
+        if due == NEVER {
+            core.timers.release(&mut self.armed);
+        } else {
             core.timers.arm(&mut self.armed, id.token(), Some(due));
         }
     }

@@ -15,6 +15,8 @@ const SHRINK_LEN: usize = 1024;
 /// Deadlines of streams and listeners.
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Token)>>,
+    /// Entries that are known to count no more; there may be others, of owners that are gone.
+    stale: usize,
 }
 
 /// What an owner remembers of its entry in the heap; eight bytes, since every connection has one.
@@ -30,6 +32,7 @@ impl Timers {
     pub(super) const fn new() -> Self {
         Self {
             heap: BinaryHeap::new(),
+            stale: 0,
         }
     }
 
@@ -40,8 +43,20 @@ impl Timers {
         if let Some(deadline) = deadline
             && deadline < armed.0
         {
+            if *armed != Armed::NONE {
+                self.stale += 1;
+            }
             *armed = Armed(deadline);
             self.heap.push(Reverse((deadline, token)));
+        }
+    }
+
+    /// The owner has no deadline any more, as when a handshake has succeeded: its entry need not stay.
+    #[inline]
+    pub(super) fn release(&mut self, armed: &mut Armed) {
+        if *armed != Armed::NONE {
+            *armed = Armed::NONE;
+            self.stale += 1;
         }
     }
 
@@ -52,18 +67,17 @@ impl Timers {
             return None;
         }
         self.heap.pop();
-        // After a storm of handshakes the memory of their deadlines is given back.
-        if self.heap.capacity() > SHRINK_LEN && self.heap.len() < self.heap.capacity() / 4 {
-            self.heap.shrink_to(self.heap.capacity() / 2);
-        }
+        self.shrink();
         Some((token, deadline))
     }
 
     /// Whether an entry that came up at `deadline` is the one that counts; if so the owner has none any more.
-    pub(super) fn disarm(armed: &mut Armed, deadline: Instant) -> bool {
+    pub(super) fn disarm(&mut self, armed: &mut Armed, deadline: Instant) -> bool {
         let counts = armed.0 == deadline;
         if counts {
             *armed = Armed::NONE;
+        } else {
+            self.stale = self.stale.saturating_sub(1);
         }
         counts
     }
@@ -73,10 +87,20 @@ impl Timers {
         self.heap.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
-    /// Drops entries that count no more if there are many: the heap holds two for each of `owners` and 64 at most.
+    /// Drops entries that count no more if there are many: half of all and 64 that are known to be such, or more than
+    /// two for each of `owners`.
     pub(super) fn compact(&mut self, owners: usize, counts: impl Fn(Token, Instant) -> bool) {
-        if self.heap.len() > 2 * owners + 64 {
+        if self.stale > self.heap.len() / 2 + 64 || self.heap.len() > 2 * owners + 64 {
             self.heap.retain(|Reverse((deadline, token))| counts(*token, *deadline));
+            self.stale = 0;
+            self.shrink();
+        }
+    }
+
+    /// After a storm of handshakes the memory of their deadlines is given back.
+    fn shrink(&mut self) {
+        if self.heap.capacity() > SHRINK_LEN && self.heap.len() < self.heap.capacity() / 4 {
+            self.heap.shrink_to(self.heap.capacity() / 2);
         }
     }
 }
@@ -107,9 +131,9 @@ mod tests {
         assert_eq!(timers.next(), Some(at(5)));
         assert_eq!(timers.pop_due(at(4)), None);
         assert_eq!(timers.pop_due(at(30)), Some((Token(1), at(5))));
-        assert!(Timers::disarm(&mut armed, at(5)));
+        assert!(timers.disarm(&mut armed, at(5)));
         assert_eq!(timers.pop_due(at(30)), Some((Token(1), at(10))));
-        assert!(!Timers::disarm(&mut armed, at(10)));
+        assert!(!timers.disarm(&mut armed, at(10)));
         assert_eq!(timers.pop_due(at(30)), None);
     }
 
@@ -124,5 +148,18 @@ mod tests {
         timers.compact(17, |token, _| token.0 == 7);
         assert_eq!(timers.pop_due(at(1000)), Some((Token(7), at(7))));
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn the_entries_of_those_that_need_none_any_more_do_not_pile_up() {
+        let mut timers = Timers::new();
+        for token in 0..100_000 {
+            let mut armed = Armed::NONE;
+            timers.arm(&mut armed, Token(token), Some(at(token)));
+            timers.release(&mut armed);
+            timers.compact(1_000_000, |_, _| false);
+            assert!(timers.heap.len() < 200);
+        }
+        assert!(timers.heap.capacity() < 1000);
     }
 }

@@ -10,7 +10,6 @@ use super::handle::Command;
 use super::id::{Key, ListenerId, Named, StreamId};
 use super::seam::{Sys, SysEvent, Token};
 use super::stream::{Flags, NEVER, Phase, Stream};
-use super::timers::Timers;
 use crate::proto::{Instant, Message};
 
 /// Names the deadline of a drain among the timers; no listener comes this far.
@@ -243,7 +242,7 @@ impl<S: Sys> Engine<S> {
                 Named::Stream(id) => self.run_timer(id, deadline, events),
                 Named::Listener(id) => {
                     if let Some(listener) = self.listeners.get_mut(id.key())
-                        && Timers::disarm(&mut listener.armed, deadline)
+                        && self.core.timers.disarm(&mut listener.armed, deadline)
                     {
                         listener.retry = NEVER;
                         self.queue_listener(id);
@@ -271,7 +270,7 @@ impl<S: Sys> Engine<S> {
         let Some(stream) = self.streams.get_mut(id.key()) else {
             return;
         };
-        if Timers::disarm(&mut stream.armed, deadline) && stream.handle_timer(id, &mut self.core, events) {
+        if self.core.timers.disarm(&mut stream.armed, deadline) && stream.handle_timer(id, &mut self.core, events) {
             self.streams.remove(id.key());
         }
     }
