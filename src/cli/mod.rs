@@ -4,6 +4,8 @@ mod arguments;
 mod cert;
 mod logging;
 mod outcome;
+mod service;
+mod sources;
 mod test_runner;
 
 use std::io::Write;
@@ -11,7 +13,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use wsloop::flow::Mode;
+
+use arguments::{Arguments, Check, Command, Server};
+use outcome::Outcome;
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
@@ -22,11 +27,23 @@ pub(crate) fn main() -> ExitCode {
     };
     logging::start(&arguments.global);
     let outcome = match &arguments.command {
-        Command::Cert(arguments) => cert::run(arguments),
+        Command::Run(arguments) | Command::Server(Server::Run(arguments)) => service::run(arguments),
+        Command::Check(arguments) => check(arguments),
         Command::Test(arguments) => test_runner::run(arguments),
-        _ => outcome::Outcome::Failed,
+        Command::Cert(arguments) => cert::run(arguments),
     };
     outcome.into()
+}
+
+/// `wsloop check`: the mistakes were shown if there are any.
+fn check(arguments: &Check) -> Outcome {
+    match sources::load(&arguments.files, Mode::Check) {
+        Ok(_) => {
+            log::info!("no mistake was found");
+            Outcome::Done
+        }
+        Err(outcome) => outcome,
+    }
 }
 
 /// Prints on standard output; that nobody reads any more is no error of ours.

@@ -34,6 +34,6 @@ pub use chain::{Processing, StreamReader, StreamWriter, error_event};
 pub use config::ConfigError;
 pub use event::{ConnectorId, Delivery, Event, Origin, Origins, Port};
 pub use reconnect::{Next, Reconnect, RetryOptions, Strategy};
-pub use router::{Outcome, Router, RouterOptions, Turn};
+pub use router::{Listening, Outcome, Router, RouterOptions, Turn};
 pub use stage::StageError;
 pub use value::{Record, Value};

@@ -76,6 +76,17 @@ impl Outcome {
     }
 }
 
+/// A place where a service listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening<'a> {
+    /// The connector, `flow::alias`.
+    pub name: &'a str,
+    /// The address, with the port that the system chose if 0 was asked for.
+    pub addr: SocketAddr,
+    /// Whether its connections speak TLS.
+    pub is_secure: bool,
+}
+
 /// A running service: connectors, the links between them, and the engine beneath.
 ///
 /// Connectors that nothing is linked to are never started. The others start in the order of their [`Rank`]; a source
@@ -146,9 +157,14 @@ impl<S: Sys + Files, W: Wiring> Router<S, W> {
     /// The system's own failure; the service can't go on.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<Turn, engine::Error> {
         let Self { core, events } = self;
-        core.begin();
+        // What the start has to say and to do is not kept waiting for the first thing that happens.
+        let has_started = core.begin();
         if core.outcome.is_none() {
-            let timeout = core.bounded(timeout);
+            let timeout = if has_started {
+                Some(Duration::ZERO)
+            } else {
+                core.bounded(timeout)
+            };
             core.engine.poll(events, timeout)?;
             core.see_the_time();
             for notice in events.notices() {
@@ -187,11 +203,14 @@ impl<S: Sys + Files, W: Wiring> Router<S, W> {
         self.core.stop_request.get_or_insert(request);
     }
 
-    /// Where the service listens: the connector's name and the address.
-    pub fn listeners(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+    /// Where the service listens.
+    pub fn listeners(&self) -> impl Iterator<Item = Listening<'_>> {
         self.core.listeners.iter().filter_map(|(listener, owner)| {
-            let addr = self.core.engine.local_addr(*listener).ok()?;
-            Some((self.core.slots.get(owner.0 as usize)?.name.as_str(), addr))
+            Some(Listening {
+                name: self.core.slots.get(owner.0 as usize)?.name.as_str(),
+                addr: self.core.engine.local_addr(*listener).ok()?,
+                is_secure: self.core.engine.is_secure(*listener).ok()?,
+            })
         })
     }
 
@@ -202,11 +221,11 @@ impl<S: Sys + Files, W: Wiring> Router<S, W> {
 }
 
 impl<S: Sys + Files, W: Wiring> Core<S, W> {
-    /// Starts the connectors, if that has not been done.
-    fn begin(&mut self) {
+    /// Starts the connectors, if that has not been done: then it is true.
+    fn begin(&mut self) -> bool {
         self.see_the_time();
         if self.is_started {
-            return;
+            return false;
         }
         self.is_started = true;
         for rank in [Rank::Local, Rank::Server, Rank::Client] {
@@ -219,6 +238,7 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
             }
         }
         self.settle();
+        true
     }
 
     fn ids(&self) -> impl Iterator<Item = ConnectorId> + use<S, W> {

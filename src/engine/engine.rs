@@ -91,6 +91,17 @@ impl<S: Sys> Engine<S> {
             .ok_or(Misuse::NoSuchListener)
     }
 
+    /// Whether a listener's streams speak TLS.
+    ///
+    /// # Errors
+    /// The listener is closed.
+    pub fn is_secure(&self, listener: ListenerId) -> Result<bool, Misuse> {
+        self.listeners
+            .get(listener.key())
+            .map(super::listener::Listener::is_secure)
+            .ok_or(Misuse::NoSuchListener)
+    }
+
     /// Stops listening. Connections that wait in the backlog are lost; streams that were accepted stay.
     ///
     /// # Errors

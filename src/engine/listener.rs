@@ -109,6 +109,18 @@ impl<S: Sys> Listener<S> {
         stream
     }
 
+    /// Whether its streams speak TLS.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether its streams speak TLS.
+    #[cfg(not(feature = "tls"))]
+    pub(super) fn is_secure(&self) -> bool {
+        false
+    }
+
     #[cfg(feature = "tls")]
     fn start(&self, id: StreamId, core: &mut Core<S>, stream: &mut Stream<S>, events: &mut Events) {
         let Some(config) = &self.tls else {

@@ -136,9 +136,8 @@ impl Running {
 
     /// The address that the first server listens on, from its line in the log.
     pub(crate) fn listening(&mut self) -> String {
-        let line = self.stderr_line("listening on");
-        let address = line.split_once("listening on ").unwrap().1;
-        address.split_ascii_whitespace().next().unwrap().to_owned()
+        let line = self.stderr_line(" listens on ");
+        line.trim_end().split_once("://").unwrap().1.to_owned()
     }
 
     /// The next line of standard error that contains `text`.

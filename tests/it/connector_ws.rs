@@ -35,7 +35,7 @@ impl Service {
         let thread = std::thread::spawn(move || {
             let mut router = router_with(&[("ws_server", SERVER)], &[(0, 0)], between());
             router.turn(Some(Duration::ZERO)).unwrap();
-            let addr = router.listeners().next().unwrap().1;
+            let addr = router.listeners().next().unwrap().addr;
             ready.send((addr, router.engine().handle())).unwrap();
             while stopped.try_recv().is_err() {
                 router.turn(Some(PATIENCE)).unwrap();

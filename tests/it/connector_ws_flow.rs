@@ -81,7 +81,7 @@ fn beside<T: Send + 'static>(
 
 fn listening(router: &mut Router<MioSys, Straight>) -> SocketAddr {
     router.turn(Some(Duration::ZERO)).unwrap();
-    router.listeners().next().unwrap().1
+    router.listeners().next().unwrap().addr
 }
 
 fn client(addr: SocketAddr) -> WebSocket<TcpStream> {
@@ -456,5 +456,5 @@ fn a_server_waits_for_its_port_as_reconnect_says() {
         assert!(begun.elapsed() < PATIENCE);
         router.turn(Some(Duration::from_millis(20))).unwrap();
     }
-    assert_eq!(router.listeners().next().unwrap().1, addr);
+    assert_eq!(router.listeners().next().unwrap().addr, addr);
 }

@@ -15,9 +15,28 @@ mod cli_args;
 // `wsloop cert`.
 #[cfg(feature = "cli")]
 mod cli_cert;
+// How `wsloop run` ends, and what it says meanwhile.
+#[cfg(feature = "cli")]
+mod cli_signals;
 // What the tests of the program share: it as a child process, folders to run in.
 #[cfg(feature = "cli")]
 mod cli_support;
+// `wsloop test`.
+#[cfg(feature = "cli")]
+mod cli_test;
+
+// Very many clients of one flow.
+#[cfg(feature = "cli")]
+mod flows_crowd;
+// The flows under docs/flows.
+#[cfg(feature = "cli")]
+mod flows_documented;
+// Peers of another implementation, and bare sockets.
+#[cfg(feature = "cli")]
+mod flows_peers;
+// The secure echo service of the documentation.
+#[cfg(feature = "cli")]
+mod flows_secure_echo;
 
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;

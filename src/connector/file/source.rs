@@ -13,7 +13,11 @@ use super::failure;
 use crate::engine::{FileId, OpenMode};
 use crate::proto::Instant;
 
-/// Reads one chunk a turn, so that a large file doesn't hold up the loop.
+/// Bytes that one turn reads: enough that a small file is read before anything can stop the flow, few enough that a
+/// large one doesn't hold up the loop.
+const TURN_BYTES: u64 = 128 << 10;
+
+/// Reads chunk by chunk, no more than [`TURN_BYTES`] a turn.
 pub(super) struct FileSource {
     name: Arc<str>,
     path: String,
@@ -48,6 +52,14 @@ impl FileSource {
             state: State::Idle,
             may_read: false,
             is_blocked: false,
+        }
+    }
+
+    /// How many bytes were read of the file that is being read.
+    fn position(&self) -> u64 {
+        match self.state {
+            State::Reading { at, .. } => at,
+            State::Idle | State::Finished | State::Failed(_) => 0,
         }
     }
 
@@ -113,7 +125,8 @@ impl Connector for FileSource {
     }
 
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        if self.poll_timeout().is_some() {
+        let began = self.position();
+        while self.poll_timeout().is_some() && self.position() - began < TURN_BYTES {
             self.read_chunk(cx);
         }
     }
