@@ -3,6 +3,7 @@
 //! Streams are the points where events meet: the ports of pipelines, and what `create stream` makes. Between them
 //! stand the `select`s. Pipelines themselves are gone by then, and so are those that pass everything on unchanged.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -118,23 +119,30 @@ impl GraphBuilder {
                 }
             }
         }
-        let on_circle = |stream: usize| {
-            let mut seen = vec![false; self.streams.len()];
-            let mut stack = vec![stream];
-            while let Some(at) = stack.pop() {
-                for (to, _) in next(at) {
-                    if to == stream {
-                        return true;
-                    }
-                    if !std::mem::replace(&mut seen[to], true) {
-                        stack.push(to);
+        let circle = (0..self.streams.len())
+            .filter(|&stream| incoming[stream] > 0)
+            .find_map(|stream| {
+                // How each stream was reached first from this one: over which link, and from where.
+                let mut reached = BTreeMap::new();
+                let mut stack = vec![stream];
+                while let Some(at) = stack.pop() {
+                    for (to, span) in next(at) {
+                        if !reached.contains_key(&to) {
+                            reached.insert(to, (at, span));
+                            stack.push(to);
+                        }
                     }
                 }
-            }
-            false
-        };
-        let circle = (0..self.streams.len()).find(|&stream| incoming[stream] > 0 && on_circle(stream));
-        let place = circle.and_then(|stream| next(stream).map(|(_, span)| span).max());
+                let back = |at: &usize| reached.get(at).map(|&(from, _)| from).filter(|&from| from != stream);
+                reached.get(&stream)?;
+                Some(
+                    std::iter::successors(Some(stream), back)
+                        .map(|at| reached[&at].1)
+                        .collect::<Vec<_>>(),
+                )
+            });
+        // The files that are run were taken in before the modules that they use.
+        let place = circle.and_then(|links| links.into_iter().min());
         if let Some(span) = place {
             let report = Report::error(span, "events would go round in a circle for ever")
                 .label("this leads back to where the events come from, and nothing on the way filters or changes them")

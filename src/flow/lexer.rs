@@ -44,7 +44,7 @@ pub(crate) fn tokens(source: SourceId, text: &str, offset: u32, reports: &mut Re
             Ok(kind) => kind,
             Err(LexError::Unknown) => {
                 unknown(span, lexer.slice(), reports);
-                continue;
+                Kind::Broken
             }
             Err(LexError::UnclosedString) => {
                 reports.push(
@@ -58,7 +58,7 @@ pub(crate) fn tokens(source: SourceId, text: &str, offset: u32, reports: &mut Re
                     .label("the string begins here")
                     .help("close it with `\"`; a text of several lines stands between `\"\"\"` and `\"\"\"`"),
                 );
-                Kind::BrokenString
+                Kind::Broken
             }
             Err(LexError::UnclosedHeredoc) => {
                 reports.push(
@@ -72,7 +72,7 @@ pub(crate) fn tokens(source: SourceId, text: &str, offset: u32, reports: &mut Re
                     .label("the text begins here")
                     .help("close it with `\"\"\"`"),
                 );
-                Kind::BrokenString
+                Kind::Broken
             }
         };
         tokens.push(Token { kind, span });

@@ -35,8 +35,8 @@ pub(crate) enum Kind {
     /// `"""` … `"""` over several lines, with its quotes.
     #[token("\"\"\"", heredoc)]
     Heredoc,
-    /// A string that was never closed, and was reported already.
-    BrokenString,
+    /// A string that was never closed, or a sign that means nothing; reported already.
+    Broken,
     /// `|…|`: the argument of an extractor.
     #[regex(r"\|(\\[^\n]|[^|\\\n])*\|")]
     Extractor,

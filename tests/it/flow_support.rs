@@ -115,3 +115,43 @@ pub(crate) fn results(graph: &mut Graph, event: &str, meta: &str) -> Result<Vec<
             .collect()),
     }
 }
+
+/// `text` is the part of a file in which `«` stands right in front of the mistake; `around` puts it into its place.
+pub(crate) struct Mistake {
+    text: &'static str,
+    message: &'static str,
+    /// A part of the label or the help; empty where there is nothing to say.
+    help: &'static str,
+}
+
+pub(crate) const fn mistake(text: &'static str, message: &'static str, help: &'static str) -> Mistake {
+    Mistake { text, message, help }
+}
+
+/// Line and column, both from 1, at which the mark stands.
+fn place(text: &str) -> (u32, u32) {
+    let before = text.split('«').next().unwrap();
+    let line = before.matches('\n').count() as u32 + 1;
+    (line, before.rsplit('\n').next().unwrap().chars().count() as u32 + 1)
+}
+
+/// Each mistake is found, alone, at its place.
+pub(crate) fn check(mistakes: &[Mistake], around: impl Fn(&str) -> String) {
+    for Mistake { text, message, help } in mistakes {
+        let marked = around(text);
+        let (line, column) = place(&marked);
+        let found = wrong(&marked.replace('«', ""), Mode::Run);
+        let first = found.iter().find(|it| (it.line, it.column) == (line, column));
+        let Some(first) = first else {
+            panic!("nothing at {line}:{column} of\n{marked}\n{found}")
+        };
+        assert!(first.message.contains(message), "{marked}\n{found}");
+        let cure = format!("{} {}", first.label, first.help.as_deref().unwrap_or(""));
+        assert!(cure.contains(help), "{marked}\n{found}");
+        assert_eq!(found.len(), 1, "more than the one mistake in\n{marked}\n{found}");
+        assert!(
+            found.to_string().contains(&format!("t.troy:{line}:{column}")),
+            "{found}"
+        );
+    }
+}

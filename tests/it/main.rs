@@ -81,6 +81,9 @@ mod engine_tls;
 // The engine: commands from other threads.
 #[cfg(feature = "net")]
 mod engine_threads;
+// Flows: several mistakes at once, modules, warnings, what nobody uses.
+#[cfg(feature = "flow")]
+mod flow_checks;
 // Flows: the example flows load, and are wired as they say.
 #[cfg(all(feature = "flow", feature = "tls"))]
 mod flow_examples;

@@ -55,9 +55,12 @@ impl Parser<'_> {
             self.expected_with(DEFINABLE, Some(format!("did you mean `{near}`?")));
             return Keyword::lookup(near).ok_or(Reported);
         }
+        // Further names between the first and `from`.
         let names = (1..).take_while(|&ahead| self.peek_at(ahead) == Kind::Ident).count();
         let kind = self.token(names + 2);
-        if self.peek_at(names + 1) != Kind::Keyword(Keyword::From) || kind.kind != Kind::Ident {
+        if self.peek_at(names + 1) != Kind::Keyword(Keyword::From)
+            || !matches!(kind.kind, Kind::Ident | Kind::Keyword(Keyword::Null))
+        {
             return Err(self.expected_with(DEFINABLE, Some(format!("write `define connector {word} …`, say"))));
         }
         let help = format!("write `define connector {word} from {}`", self.slice(kind.span));

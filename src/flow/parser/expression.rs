@@ -134,7 +134,7 @@ impl Parser<'_> {
             Kind::Int | Kind::Float => self.number()?,
             Kind::BadNumber => return Err(self.bad_number()),
             Kind::String | Kind::Heredoc => return self.string(),
-            Kind::BrokenString => {
+            Kind::Broken => {
                 self.bump();
                 ExprKind::Broken
             }
@@ -273,7 +273,7 @@ impl Parser<'_> {
         let span = self.span();
         match self.peek() {
             Kind::String | Kind::Heredoc => self.string(),
-            Kind::BrokenString => {
+            Kind::Broken => {
                 self.bump();
                 self.node(ExprKind::Broken, span)
             }

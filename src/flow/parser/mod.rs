@@ -69,8 +69,8 @@ struct Parser<'a> {
     gave_up: bool,
     /// Nothing had to be passed over.
     complete: bool,
-    /// A string of this statement was not closed, and has swallowed what stood behind it on its line: what is missing
-    /// in the statement is not reported.
+    /// Something in this statement is [`Kind::Broken`], and a string that was not closed has swallowed what stood behind
+    /// it on its line: what is missing in the statement is not reported.
     muffled: bool,
     reports: &'a mut Reports,
 }
@@ -103,7 +103,7 @@ impl Parser<'_> {
 
     fn bump(&mut self) -> Token {
         let token = self.token(0);
-        if token.kind == Kind::BrokenString {
+        if token.kind == Kind::Broken {
             self.muffled = true;
             self.complete = false;
         }
@@ -143,7 +143,7 @@ impl Parser<'_> {
     fn found(&self) -> String {
         match self.peek() {
             Kind::End => "the end of the text".into(),
-            Kind::String | Kind::Heredoc | Kind::BrokenString => "a string".into(),
+            Kind::String | Kind::Heredoc => "a string".into(),
             _ => {
                 let keyword = if matches!(self.peek(), Kind::Keyword(_)) {
                     "the keyword "
@@ -161,6 +161,10 @@ impl Parser<'_> {
     }
 
     fn expected_with(&mut self, what: &str, help: Option<String>) -> Reported {
+        if self.peek() == Kind::Broken {
+            self.muffled = true;
+            return Reported;
+        }
         let span = if self.peek() == Kind::End {
             self.previous().after()
         } else {
@@ -215,7 +219,13 @@ impl Parser<'_> {
                     return Err(self.expected_with(what, Some(format!("did you mean `{}s::`?", keyword.text()))));
                 }
                 let help = format!("to use it as a name, put it in back-ticks: `` `{}` ``", keyword.text());
-                Err(self.expected_with(what, Some(help)))
+                let reported = self.expected_with(what, Some(help));
+                // Before a `=` nothing but a name can be meant.
+                if self.peek_at(1) == Kind::Assign {
+                    Ok(self.any_word())
+                } else {
+                    Err(reported)
+                }
             }
             _ => Err(self.expected(what)),
         }

@@ -36,7 +36,7 @@ impl Parser<'_> {
                     _ => Err(parser.expected("a pattern")),
                 })
             }
-            Kind::BrokenString => {
+            Kind::Broken => {
                 self.bump();
                 Ok(Pattern::Broken)
             }
