@@ -35,19 +35,19 @@ const MEBI: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Python,
     Node,
 }
 
 /// A script at work; killed when dropped.
-struct Peer {
+pub(crate) struct Peer {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Peer {
-    fn start(kind: Kind, script: &str, args: &[&str]) -> Option<Self> {
+    pub(crate) fn start(kind: Kind, script: &str, args: &[&str]) -> Option<Self> {
         let Some(installed) = std::env::var_os("WSLOOP_INTEROP").map(PathBuf::from) else {
             println!("left out: WSLOOP_INTEROP is not set; tests/run installs the peers and sets it");
             return None;
@@ -77,7 +77,8 @@ impl Peer {
         Some(Self { child, lines })
     }
 
-    fn line(&self) -> String {
+    /// The next line that it prints.
+    pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).unwrap().trim().to_owned()
     }
 }

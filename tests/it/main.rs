@@ -101,3 +101,6 @@ mod flow_support;
 // default.
 #[cfg(feature = "tls")]
 mod tls_openssl;
+// Interoperation of services that the program runs.
+#[cfg(feature = "cli")]
+mod interop_flows;
