@@ -105,6 +105,7 @@ mod tests {
     use super::super::event::Port;
     use super::super::testing::{Bench, FakeFiles, value};
     use super::super::value::Value;
+    use super::source::TURN_CHUNKS;
 
     const LINKED: Links = Links {
         sink: true,
@@ -130,14 +131,16 @@ mod tests {
     #[test]
     fn a_file_is_read_to_its_end_chunk_by_chunk() {
         for chunk_bytes in [1, 2, 3, 5, 8, 100] {
-            let mut bench = source("1\n[2,3]\n\n\"exit\"", &std::format!(r#","chunk_size":{chunk_bytes}"#));
+            let text = std::format!("1\n[2,{:100}3]\n\n\"exit\"", "");
+            let mut bench = source(&text, &std::format!(r#","chunk_size":{chunk_bytes}"#));
             bench.start(LINKED);
             let mut turns = 0;
             while bench.turn(Duration::ZERO) {
                 turns += 1;
             }
-            // 15 bytes, and one more read that finds the end.
-            assert_eq!(turns, 15_usize.div_ceil(chunk_bytes) + 1);
+            // All bytes, and one more read that finds the end.
+            let chunks = text.len().div_ceil(chunk_bytes) + 1;
+            assert_eq!(turns, chunks.div_ceil(TURN_CHUNKS));
             assert_eq!(bench.connector.status(), Status::Finished);
             assert!(
                 bench
@@ -151,26 +154,26 @@ mod tests {
 
     #[test]
     fn nothing_is_read_before_what_is_behind_is_up() {
-        let mut bench = source("1\n2\n", r#","chunk_size":2"#);
+        let mut bench = source(&"1\n".repeat(17), r#","chunk_size":2"#);
         bench.call(|connector, cx| connector.start(LINKED, cx));
         assert!(!bench.turn(Duration::ZERO));
         bench.call(|connector, cx| connector.handle_flow(true, cx));
         assert!(bench.turn(Duration::ZERO));
         bench.call(|connector, cx| connector.handle_flow(false, cx));
         assert!(!bench.turn(Duration::from_secs(1)));
-        assert_eq!(bench.events(), ["1"]);
+        assert_eq!(bench.events(), ["1"; TURN_CHUNKS]);
     }
 
     #[test]
     fn a_stopped_file_gives_no_half_of_a_line() {
-        let mut bench = source("1\n2345\n", r#","chunk_size":4"#);
+        let mut bench = source(&("1\n".repeat(31) + "2345\n"), r#","chunk_size":4"#);
         bench.start(LINKED);
         assert!(bench.turn(Duration::ZERO));
         bench.call(|connector, cx| connector.handle_stop(StopStep::Sources, cx));
         assert!(!bench.turn(Duration::ZERO));
-        assert_eq!(bench.events(), ["1"]);
+        assert_eq!(bench.events(), ["1"; 31]);
         assert_eq!(bench.connector.status(), Status::Finished);
-        assert_eq!(bench.log_text(), "stopped reading /absolute/in.json at byte 4");
+        assert_eq!(bench.log_text(), "stopped reading /absolute/in.json at byte 64");
     }
 
     #[test]

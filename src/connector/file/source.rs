@@ -17,7 +17,10 @@ use crate::proto::Instant;
 /// large one doesn't hold up the loop.
 const TURN_BYTES: u64 = 128 << 10;
 
-/// Reads chunk by chunk, no more than [`TURN_BYTES`] a turn.
+/// Chunks that one turn reads at most.
+pub(super) const TURN_CHUNKS: usize = 16;
+
+/// Reads chunk by chunk, no more than [`TURN_BYTES`] and [`TURN_CHUNKS`] a turn.
 pub(super) struct FileSource {
     name: Arc<str>,
     path: String,
@@ -126,7 +129,10 @@ impl Connector for FileSource {
 
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let began = self.position();
-        while self.poll_timeout().is_some() && self.position() - began < TURN_BYTES {
+        for _ in 0..TURN_CHUNKS {
+            if self.poll_timeout().is_none() || self.position() - began >= TURN_BYTES {
+                break;
+            }
             self.read_chunk(cx);
         }
     }
