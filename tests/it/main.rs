@@ -90,6 +90,9 @@ mod flow_examples;
 // Flows: what is wrong with a file, where, and what to write instead.
 #[cfg(feature = "flow")]
 mod flow_mistakes;
+// Flows: the same inside flows and pipelines.
+#[cfg(feature = "flow")]
+mod flow_mistakes_inside;
 // Flows: what pipelines make of events, and which way these go.
 #[cfg(feature = "flow")]
 mod flow_pipelines;
