@@ -91,14 +91,17 @@ impl Diagnostics {
 
     fn render_one(&self, renderer: &Renderer, diagnostic: &Diagnostic) -> String {
         let source = self.sources.source(diagnostic.span.source);
-        // Only the lines around the place are given to the renderer: a minified file would otherwise be copied whole.
-        let (start, end) = (diagnostic.span.start as usize, diagnostic.span.end as usize);
-        let mut annotation = AnnotationKind::Primary.span(start..end);
+        // Only the line itself is given to the renderer, which would look through the whole text each time.
+        let (text, start) = source.line(diagnostic.line);
+        let from = (diagnostic.span.start as usize - start).min(text.len());
+        let to = (diagnostic.span.end as usize - start).clamp(from, text.len());
+        let mut annotation = AnnotationKind::Primary.span(from..to);
         if !diagnostic.label.is_empty() {
             annotation = annotation.label(diagnostic.label.as_str());
         }
-        let snippet = Snippet::source(source.text.as_str())
+        let snippet = Snippet::source(text)
             .path(source.path.as_str())
+            .line_start(diagnostic.line as usize)
             .annotation(annotation);
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
@@ -187,12 +190,22 @@ impl Report {
             file: sources.source(self.span.source).path.clone(),
             line,
             column,
-            message: self.message,
-            label: self.label,
-            help: self.help,
+            message: shortened(self.message),
+            label: shortened(self.label),
+            help: self.help.map(shortened),
             span: self.span,
         }
     }
+}
+
+/// The text, or its beginning: names of any length may be a part of it.
+fn shortened(mut text: String) -> String {
+    const SHOWN_CHARS: usize = 600;
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Collects reports.

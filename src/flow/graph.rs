@@ -127,8 +127,8 @@ impl GraphBuilder {
                 let mut stack = vec![stream];
                 while let Some(at) = stack.pop() {
                     for (to, span) in next(at) {
-                        if !reached.contains_key(&to) {
-                            reached.insert(to, (at, span));
+                        if let Entry::Vacant(entry) = reached.entry(to) {
+                            entry.insert((at, span));
                             stack.push(to);
                         }
                     }

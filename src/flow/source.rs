@@ -45,6 +45,18 @@ pub(crate) struct Source {
     line_starts: Vec<u32>,
 }
 
+impl Source {
+    /// A line, counted from 1, without its end; and the byte at which it begins.
+    pub(crate) fn line(&self, line: u32) -> (&str, usize) {
+        let start = self
+            .line_starts
+            .get(line.saturating_sub(1) as usize)
+            .map_or(0, |&start| start as usize);
+        let rest = self.text.get(start..).unwrap_or("");
+        (rest.split('\n').next().unwrap_or("").trim_end_matches('\r'), start)
+    }
+}
+
 /// All texts of a program.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {

@@ -1,6 +1,7 @@
 //! What is looked at besides single mistakes: all of them at once, modules, warnings, and what nobody uses.
 
-use wsloop::flow::{Mode, Severity};
+use proptest::prelude::*;
+use wsloop::flow::{Mode, Severity, Unit, load};
 
 use super::flow_support::{Folder, good, load_in, wrong};
 
@@ -71,6 +72,23 @@ end; deploy flow f";
 }
 
 #[test]
+fn only_the_line_is_shown_however_large_the_file() {
+    let many = format!("const a{} = 1;\n", "b".repeat(10_000)).repeat(100);
+    let text = format!(
+        "{many}const é = {}«; const c = \"\"\"\nx\n#{{nowhere}}\"\"\" + 1",
+        "1 + ".repeat(100)
+    )
+    .replace('«', "");
+    let rendered = wrong(&text, Mode::Check).to_string();
+    assert!(rendered.contains("t.troy:101:411"), "{rendered}");
+    assert!(
+        rendered.lines().count() < 1000 && rendered.len() < 100_000,
+        "{}",
+        rendered.len()
+    );
+}
+
+#[test]
 fn modules_are_found_in_order_and_never_read_in_circles() {
     let flow = |using: &str| {
         format!(
@@ -123,4 +141,70 @@ fn modules_are_found_in_order_and_never_read_in_circles() {
             .contains("looked for c/x.tremor, c/x.trickle and c/x.troy in lib, more/"),
         "{twice}"
     );
+}
+
+/// Statements that are right in themselves, with names that may not fit.
+fn statements() -> impl Strategy<Value = String> {
+    let name = || {
+        proptest::sample::select(vec![
+            "a",
+            "b",
+            "in",
+            "out",
+            "err",
+            "args",
+            "x::a",
+            "pipelines::passthrough",
+        ])
+    };
+    let expr = || {
+        let leaf = prop_oneof![
+            name().prop_map(String::from),
+            proptest::sample::select(vec![
+                "1", "2.5", "\"s\"", "event", "$", "event.a", "args.a", "null", "true", "[]", "{}"
+            ])
+            .prop_map(String::from),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let operator = proptest::sample::select(vec!["+", "-", "/", "==", "<", "and", "or", "<<", "%"]);
+            prop_oneof![
+                (inner.clone(), operator, inner.clone()).prop_map(|(l, o, r)| format!("({l} {o} {r})")),
+                inner.clone().prop_map(|it| format!("{{\"a\": {it}}}")),
+                inner.clone().prop_map(|it| format!("\"#{{{it}}}\"")),
+                (inner.clone(), inner.clone())
+                    .prop_map(|(a, b)| format!("match {a} of case {b} => {a} case _ => {b} end")),
+                inner.prop_map(|it| format!("(not ({it}))[0]")),
+            ]
+        })
+    };
+    let kind = || proptest::sample::select(vec!["null", "exit", "metronome", "ws_server", "file", "nope"]);
+    let inside = prop_oneof![
+        (name(), kind(), expr()).prop_map(|(n, k, e)| format!("define connector {n} from {k} with config = {e} end")),
+        (name(), expr(), name(), name()).prop_map(|(n, e, i, o)| format!(
+            "define pipeline {n} args a = 1 pipeline select {e} from {i} into {o} end"
+        )),
+        (name(), name()).prop_map(|(n, d)| format!("create connector {n} from {d}")),
+        (name(), name(), expr()).prop_map(|(n, d, e)| format!("create pipeline {n} from {d} with a = {e} end")),
+        (name(), name()).prop_map(|(c, p)| format!("connect /connector/{c} to /pipeline/{p}")),
+        (name(), name()).prop_map(|(p, c)| format!("connect /pipeline/{p} to /connector/{c}")),
+        (name(), name()).prop_map(|(p, q)| format!("connect /pipeline/{p} to /pipeline/{q}")),
+        Just("use tremor::pipelines".to_owned()),
+        (name(), expr()).prop_map(|(n, e)| format!("const {n} = {e}")),
+    ];
+    proptest::collection::vec(inside, 1..12).prop_map(|all| all.join(";\n"))
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_a_flow_it_is_loaded_or_refused(top in statements(), inside in statements()) {
+        let text = format!("{top};\ndefine flow f flow\n{inside}\nend;\ndeploy flow f");
+        let unit = Unit { path: "t.troy".into(), text };
+        let mut folder = Folder::default();
+        for mode in [Mode::Run, Mode::Check] {
+            match load(std::slice::from_ref(&unit), &[], &mut folder.clone(), &mut folder, mode) {
+                Ok(loaded) => prop_assert!(loaded.warnings.iter().all(|it| it.severity == Severity::Warning)),
+                Err(wrong) => prop_assert!(wrong.to_string().contains("error: ")),
+            }
+        }
+    }
 }
