@@ -181,21 +181,34 @@ impl WsServer {
     }
 
     fn deliver(&mut self, event: &Event, cx: &mut Context<'_>) {
-        let targets = self.connections.targets(event, cx.id);
-        if targets.is_empty() {
-            self.untargeted += 1;
-            return self.emit_error("no open connection is the target of this event", 0, event, cx);
-        }
-        for stream in targets {
-            if let Err(error) = self.send(stream, event, cx) {
-                self.emit_error(&error, stream.as_u64(), event, cx);
+        // A target may turn out to be gone: then the event goes to whom it goes to without that one. Each round but the
+        // last takes at least one connection off the open ones.
+        loop {
+            let targets = self.connections.targets(event, cx.id);
+            if targets.is_empty() {
+                self.untargeted += 1;
+                return self.emit_error("no open connection is the target of this event", 0, event, cx);
+            }
+            let mut was_there = false;
+            for stream in targets {
+                match self.send(stream, event, cx) {
+                    Ok(is_there) => was_there |= is_there,
+                    Err(error) => {
+                        was_there = true;
+                        self.emit_error(&error, stream.as_u64(), event, cx);
+                    }
+                }
+            }
+            if was_there {
+                return;
             }
         }
     }
 
-    fn send(&mut self, stream: StreamId, event: &Event, cx: &mut Context<'_>) -> Result<(), String> {
+    /// Sends an event to a connection; `false` if that is gone.
+    fn send(&mut self, stream: StreamId, event: &Event, cx: &mut Context<'_>) -> Result<bool, String> {
         let Some(connection) = self.connections.find(stream) else {
-            return Ok(());
+            return Ok(false);
         };
         let before = connection.dropped;
         let Connection {
@@ -205,7 +218,7 @@ impl WsServer {
             ..
         } = connection;
         let commands = &mut *cx.commands;
-        let mut was_closed = false;
+        let (mut was_closed, mut is_gone) = (false, false);
         let written = super::ws::frame::write(writer, event, &mut |message| match commands.send(stream, message) {
             Ok(Sent::Queued { .. } | Sent::AboveHighWater { .. }) => {}
             Ok(Sent::Dropped { .. } | Sent::Refused { .. }) => *dropped += 1,
@@ -215,7 +228,10 @@ impl WsServer {
                 was_closed = true;
             }
             // Its Close has been sent, or it is gone: there is nothing to send to any more.
-            Err(_) => *is_open = false,
+            Err(_) => {
+                *is_open = false;
+                is_gone = true;
+            }
         });
         let is_first = before == 0 && connection.dropped > 0;
         let peer = connection
@@ -234,7 +250,7 @@ impl WsServer {
                 format!("{peer} does not read what is sent to it: messages are being dropped"),
             );
         }
-        written
+        written.map(|()| !is_gone)
     }
 
     /// Tells on `err` what became of an event; an event that came from an `err` port gives rise to none.

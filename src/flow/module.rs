@@ -346,7 +346,7 @@ impl<'a> Modules<'a> {
             "TREMOR_PATH names no folder to look in".to_owned()
         } else {
             format!(
-                "looked for {0}.tremor, {0}.trickle and {0}.troy in {1}",
+                "looked for {0}.tremor, {0}.trickle and {0}.troy in {1}; TREMOR_PATH names the folders",
                 names.join("/"),
                 self.search.join(", ")
             )

@@ -107,3 +107,30 @@ mod tls_openssl;
 // Interoperation of services that the program runs.
 #[cfg(feature = "cli")]
 mod interop_flows;
+// What a user can get wrong, and what it gets: the table in `docs/TESTING.md`, held against the tests.
+#[cfg(feature = "cli")]
+mod cli_bad_inputs;
+// Mistakes in config files.
+#[cfg(feature = "cli")]
+mod cli_bad_configs;
+// Mistakes in the options of connectors, codecs and processors, and in expressions.
+#[cfg(feature = "cli")]
+mod cli_bad_options;
+// Files, modules, standard streams and limits of the system that are not what they should be.
+#[cfg(feature = "cli")]
+mod cli_bad_files;
+// What is wrong around a good configuration: arguments, ports, disks, certificates that are shown.
+#[cfg(feature = "cli")]
+mod cli_bad_surroundings;
+// What a client can send that it shouldn't.
+#[cfg(feature = "cli")]
+mod flows_bad_peers;
+// What a server can answer that it shouldn't.
+#[cfg(feature = "cli")]
+mod flows_bad_servers;
+// Whom an event reaches.
+#[cfg(feature = "cli")]
+mod flows_targets;
+// Stimulus and observation of both WebSocket connectors, by number.
+#[cfg(feature = "cli")]
+mod flows_vectors;
