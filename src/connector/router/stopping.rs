@@ -34,22 +34,21 @@ impl Stopping {
 }
 
 impl<S: Sys + Files, W: Wiring> Core<S, W> {
-    /// The first signal asks for a stop in good order; the second ends everything at once.
+    /// The first signal asks for a stop in good order, unless one is under way; the second ends everything at once.
     pub(super) fn handle_signal(&mut self, signal: Signal) {
-        if self.stopping.is_some() || self.stop_request.is_some() {
-            self.end(Outcome::Killed(signal));
-        } else {
-            let name = match signal {
-                Signal::Interrupt => "SIGINT",
-                Signal::Terminate => "SIGTERM",
-            };
-            self.say(
-                Level::Info,
-                SERVICE,
-                std::format!("{name}: stopping; once more ends at once"),
-            );
-            self.stop_request = Some(StopRequest { graceful: true });
+        if std::mem::replace(&mut self.was_signalled, true) {
+            return self.end(Outcome::Killed(signal));
         }
+        let name = match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        };
+        self.say(
+            Level::Info,
+            SERVICE,
+            std::format!("{name}: stopping; once more ends at once"),
+        );
+        self.stop_request.get_or_insert(StopRequest { graceful: true });
     }
 
     /// Begins a stop that was asked for, or that follows from having nothing left to do, and takes each step whose time
