@@ -24,13 +24,6 @@ pub trait Loader {
     fn read(&mut self, path: &str) -> io::Result<String>;
 }
 
-/// Every loader that is lent is one.
-impl<L: Loader + ?Sized> Loader for &mut L {
-    fn read(&mut self, path: &str) -> io::Result<String> {
-        (**self).read(path)
-    }
-}
-
 /// What files of modules end in, in the order in which they are looked for.
 const ENDINGS: [&str; 3] = ["tremor", "trickle", "troy"];
 

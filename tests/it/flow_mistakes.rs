@@ -43,7 +43,7 @@ fn in_files() {
                 "close `define flow f` with `end`",
             ),
             mistake(
-                "define flow f flow use std; «deploy flow f",
+                "define flow f flow use std «deploy flow f",
                 "`f` is not closed before this",
                 "with `end`",
             ),

@@ -205,6 +205,8 @@ impl Parser<'_> {
             .label(format!("can't stand inside of a {what}"))
         };
         self.report(report.help(help));
+        // What is missing behind it is missing for the same reason.
+        self.muffled = true;
         Ok(body)
     }
 
@@ -248,7 +250,10 @@ impl Parser<'_> {
             match self.with_entry() {
                 Ok(entry) => entries.push(entry),
                 Err(Reported) => {
-                    self.recover_entry();
+                    // A closing bracket, for which none is open here, is passed over: else it would be met for ever.
+                    if !self.recover_entry() && self.at_closing_bracket() {
+                        self.bump();
+                    }
                     continue;
                 }
             }
@@ -260,12 +265,16 @@ impl Parser<'_> {
                 self.expected("`,` or `end`");
                 self.recover_entry();
             }
-            if matches!(self.peek(), Kind::RightBrace | Kind::RightBracket | Kind::RightParen) {
+            if self.at_closing_bracket() {
                 self.expected("`,` or `end`");
                 self.bump();
             }
         }
         Ok(entries)
+    }
+
+    fn at_closing_bracket(&self) -> bool {
+        matches!(self.peek(), Kind::RightBrace | Kind::RightBracket | Kind::RightParen)
     }
 
     fn ends_with(&self) -> bool {

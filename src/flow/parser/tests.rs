@@ -209,6 +209,80 @@ fn depth_is_bounded_by_a_diagnostic_wherever_it_comes_from() {
     }
 }
 
+#[test]
+fn whatever_follows_whatever_the_parser_comes_to_an_end() {
+    let openers = [
+        "",
+        "define connector a from b with",
+        "define connector a from b with c = 1",
+        "define connector a from b args",
+        "define pipeline p",
+        "define pipeline p pipeline",
+        "define pipeline p from a,",
+        "define flow f",
+        "define flow f flow",
+        "create",
+        "create pipeline a from b with",
+        "connect /connector/a",
+        "deploy flow f with",
+        "use a::{",
+        "use a",
+        "const a = [",
+        "const a = {",
+        "const a = {\"k\"",
+        "const a = f(",
+        "const a = b[",
+        "const a = match 1 of",
+        "const a = match 1 of case",
+        "const a = match 1 of case %{",
+        "const a = match 1 of case %(1",
+        "define script s",
+        "define pipeline p pipeline select",
+        "define pipeline p pipeline select event from in",
+        "fn x",
+        "const a = present",
+    ];
+    let words = [
+        ")",
+        "]",
+        "}",
+        "end",
+        ";",
+        ",",
+        "=",
+        ":",
+        "::",
+        "with",
+        "define",
+        "a",
+        "1",
+        "\"s\"",
+        "\"",
+        "§",
+        "from",
+        "case",
+        "=>",
+        "%{",
+        "-",
+        "/",
+        "pipeline",
+        "flow",
+        "connector",
+        "deploy",
+        "|x|",
+        "...",
+        "`a`",
+        "merge",
+    ];
+    for opener in openers {
+        for first in words {
+            for second in words {
+                parsed(&format!("{opener} {first} {second} {first}"));
+            }
+        }
+    }
+}
+
 /// Words of the language, so that random texts come further than the first mistake.
 fn words() -> impl Strategy<Value = String> {
     let word = prop_oneof![
