@@ -1,6 +1,6 @@
 //! Peers of a flow: WebSocket clients and servers of another implementation (tungstenite), and bare sockets.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConnection, StreamOwned};
 use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{HandshakeError, Message, WebSocket};
 
 use super::cli_support::PATIENCE;
 
@@ -27,8 +27,14 @@ fn patient(stream: TcpStream) -> TcpStream {
 
 /// A client of the server at `address`.
 pub(crate) fn client(address: &str) -> Peer {
-    let (peer, _) = tungstenite::client(format!("ws://{address}/"), raw(address)).unwrap();
-    peer
+    loop {
+        match tungstenite::client(format!("ws://{address}/"), raw(address)) {
+            Ok((peer, _)) => return peer,
+            // A socket with a time-out is interrupted by signals to this process; the peer is not to blame.
+            Err(HandshakeError::Failure(tungstenite::Error::Io(error))) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// A bare socket to the server at `address`.
