@@ -1,8 +1,10 @@
 //! [`Connection`]: what the host calls. How bytes become events is in `receive`.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::assembling::{Assembly, Reading};
 use super::handshake::{Opening, client, server};
@@ -48,13 +50,19 @@ pub(super) struct Rare {
     pub(super) early: Vec<u8>,
     pub(super) early_read: usize,
     pub(super) pongs: Pongs,
+    /// The reason of the peer's Close, which our answer repeats.
+    pub(super) close_reason: String,
     /// An event that a call of the host's caused, for the next `poll_event`.
     pub(super) news: Option<Event<'static>>,
 }
 
 impl Rare {
     fn is_idle(&self) -> bool {
-        self.control.is_empty() && self.early.is_empty() && self.pongs.is_idle() && self.news.is_none()
+        self.control.is_empty()
+            && self.early.is_empty()
+            && self.pongs.is_idle()
+            && self.close_reason.is_empty()
+            && self.news.is_none()
     }
 }
 
@@ -198,7 +206,11 @@ impl Connection {
             self.queue_pong(&payload, entropy);
         }
         if let Stage::CloseOwed(code) = self.stage {
-            self.write_frame(Opcode::Close, ClosePayload::bare(code).as_bytes(), entropy);
+            let reason = self.rare.as_mut().map(|rare| mem::take(&mut rare.close_reason));
+            // The reason is one that came in a Close with a code, so it fits.
+            let payload = ClosePayload::new(code, &reason.unwrap_or_default());
+            let payload = payload.unwrap_or_else(|_| ClosePayload::bare(code));
+            self.write_frame(Opcode::Close, payload.as_bytes(), entropy);
             self.stage = self.stage.close_sent();
         }
     }

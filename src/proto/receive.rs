@@ -368,6 +368,9 @@ impl Connection {
                 };
                 self.stage = self.stage.close_received(code);
                 self.forget_input();
+                if !reason.is_empty() && matches!(self.stage, Stage::CloseOwed(_)) {
+                    self.rare().close_reason.clone_from(&reason);
+                }
                 Ok(Some(Event::Closed(Closed {
                     code,
                     reason,

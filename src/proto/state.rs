@@ -85,7 +85,7 @@ impl Stage {
         }
     }
 
-    /// The peer's Close came. RFC 6455 section 5.5.1: it is answered, with its own code, unless ours went before.
+    /// The peer's Close came. RFC 6455 section 5.5.1: it is answered, with its own code and reason, unless ours went before.
     pub(crate) const fn close_received(self, code: Option<CloseCode>) -> Self {
         match self {
             Self::Open => Self::CloseOwed(code),

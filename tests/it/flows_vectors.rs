@@ -82,8 +82,8 @@ impl Echo {
         assert_eq!(ask(&mut peer, "7"), Message::text("7"), "for {sent:?}");
     }
 
-    /// Sends bytes on an open connection; a Close frame with this code must come, and the end.
-    fn closes(&self, bytes: &[u8], code: u16) {
+    /// Sends bytes on an open connection; a Close frame with this code must come, and the end. Gives the reason.
+    fn closes(&self, bytes: &[u8], code: u16) -> Vec<u8> {
         let mut stream = raw_open(&self.address);
         let _ = stream.write_all(bytes);
         let mut frame = [0; 4];
@@ -97,6 +97,7 @@ impl Echo {
         stream.read_exact(&mut found).unwrap();
         let _ = stream.shutdown(Shutdown::Write);
         assert!(rest(&mut stream).is_empty(), "something came behind the Close");
+        found
     }
 }
 
@@ -149,8 +150,8 @@ fn vector_04_a_ping_gives_a_pong_and_no_event() {
 }
 
 #[test]
-fn vector_05_a_close_is_answered_with_its_code() {
-    Echo::json("").closes(b"\x88\x85\0\0\0\0\x03\xe8bye", 1000);
+fn vector_05_a_close_is_answered_with_its_code_and_reason() {
+    assert_eq!(Echo::json("").closes(b"\x88\x85\0\0\0\0\x03\xe8bye", 1000), b"bye");
 }
 
 #[test]

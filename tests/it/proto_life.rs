@@ -191,7 +191,7 @@ fn closing_by_either_side() {
         assert_eq!((second.state(), second.is_finished()), (State::Closed, true));
         let closed = Closed {
             code: CloseCode::new(4000),
-            reason: String::new(),
+            reason: "böring".into(),
             initiator,
         };
         assert!(
