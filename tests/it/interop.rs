@@ -311,8 +311,8 @@ impl Client {
             "closed_first" => {
                 self.send("close me");
                 self.sees_closed(1000, Some("bye"));
-                // Our answer to a Close has its code, and no reason.
-                return "closed 1000";
+                // Our answer to a Close repeats its code and its reason.
+                return "closed 1000 bye";
             }
             other => panic!("no such case: {other}"),
         }
