@@ -202,6 +202,8 @@ pub enum BadRequest {
     Subprotocol,
     /// A body announced by `Content-Length` or `Transfer-Encoding`, which would be read as frames: 400.
     Body,
+    /// An `Expect` other than `100-continue`: 417.
+    Expectation,
 }
 
 impl BadRequest {
@@ -218,6 +220,7 @@ impl BadRequest {
             | Self::Body => 400,
             Self::Method => 405,
             Self::TargetTooLong => 414,
+            Self::Expectation => 417,
             Self::Upgrade | Self::Version => 426,
             Self::HeadTooBig => 431,
             Self::HttpVersion => 505,
@@ -241,6 +244,7 @@ impl fmt::Display for BadRequest {
             Self::Version => "the Sec-WebSocket-Version must be 13",
             Self::Subprotocol => "Sec-WebSocket-Protocol must be a list of tokens, each named once",
             Self::Body => "a WebSocket handshake has no body",
+            Self::Expectation => "nothing but 100-continue can be expected",
         })
     }
 }

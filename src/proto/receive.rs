@@ -122,6 +122,11 @@ impl Connection {
             Fate::Ended => Failure::Lost,
             Fate::TimedOut => Failure::TimedOut(phase),
         };
+        if let (Failure::TimedOut(_), Some(opening)) = (&failure, self.opening.as_deref())
+            && let Some(status) = opening.timeout_status()
+        {
+            Response::new(status).write(self.output.append(0));
+        }
         // A refusal is more worth than how its body ended.
         let failure = match self.opening.take().map(|opening| *opening) {
             Some(Opening::Body(body)) => {

@@ -135,9 +135,12 @@ fn stalled_handshakes_time_out_and_hold_up_nobody() {
     let mut client = RawClient::open(server.addr);
     client.send(TEXT, b"in front of them all");
     assert_eq!(client.receive(), (TEXT, b"in front of them all".to_vec()));
-    for client in &mut stalled {
-        let mut rest = Vec::new();
-        std::io::Read::read_to_end(&mut client.socket, &mut rest).unwrap();
+    for (number, client) in stalled.iter_mut().enumerate() {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut client.socket, &mut rest).unwrap();
+        // Who has said nothing is told nothing.
+        let told = rest.starts_with("HTTP/1.1 408 ");
+        assert_eq!((told, rest.is_empty()), (number % 3 > 0, number % 3 == 0), "{rest}");
     }
     client.send(TEXT, b"and behind them");
     assert_eq!(client.receive(), (TEXT, b"and behind them".to_vec()));
@@ -158,6 +161,8 @@ fn a_host_that_never_answers_a_request_fails_the_stream_in_time() {
         Failure::Protocol(proto::Failure::TimedOut(proto::Phase::Opening))
     );
     rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
+    let head = client.read_head();
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
 }
 
 /// Two handshakes at once at most: the third client waits in the backlog until one of them is over.

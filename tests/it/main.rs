@@ -42,6 +42,12 @@ mod flows_secure_echo;
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
 mod proto_life;
+// Requests as real clients write them.
+mod proto_real_clients;
+// Answers as real servers give them.
+mod proto_real_servers;
+// Requests that are unusual, nearly right, wrong, or late.
+mod proto_requests;
 // What the tests of `proto` share.
 mod proto_world;
 // The router: what starts and when, what flows, and how a service ends.

@@ -84,13 +84,17 @@ impl AwaitingResponse {
         let head = buffer.join(new);
         let mut fields = alloc::vec![httparse::EMPTY_HEADER; head::lines(head).min(limits.head_fields)];
         let mut parsed = httparse::Response::new(&mut fields);
-        match parsed.parse(head) {
+        // RFC 9112 section 5.2: a client must take folded fields; servers of old send them.
+        let parsing = httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .parse_response(&mut parsed, head);
+        match parsing {
             Ok(httparse::Status::Complete(_)) => {}
             Err(httparse::Error::TooManyHeaders) => return Err(Violation::ResponseTooBig),
             Ok(httparse::Status::Partial) | Err(_) => return Err(Violation::ResponseMalformed),
         }
         let status = parsed.code.unwrap_or_default();
-        let headers = Headers::from_parsed(parsed.headers);
+        let headers = Headers::unfolded(parsed.headers);
         match status {
             101 if parsed.version == Some(1) => Ok(Progress::Opened {
                 consumed,
@@ -114,7 +118,9 @@ impl AwaitingResponse {
 
     /// What section 4.1 asks of a 101, in its order.
     fn check(&self, headers: Headers) -> Result<Opened, Violation> {
-        if !headers.list_has("upgrade", "websocket") {
+        // Here the value must be that one; in a request others may stand beside it.
+        let is_other = |name: &str| !name.eq_ignore_ascii_case("websocket");
+        if !headers.list_has("upgrade", "websocket") || headers.list("upgrade").any(is_other) {
             return Err(Violation::ResponseUpgrade);
         }
         if !headers.list_has("connection", "upgrade") {

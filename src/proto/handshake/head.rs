@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 #[derive(Debug, Default)]
 pub(crate) struct HeadBuffer {
     bytes: Vec<u8>,
+    /// Whether more than empty lines has been kept.
+    begun: bool,
 }
 
 /// What looking for the end of the head gave.
@@ -27,12 +29,19 @@ impl HeadBuffer {
         match visible
             .iter()
             .enumerate()
+            .skip(self.leading(visible))
             .find(|&(at, &byte)| byte == b'\n' && self.ends_line_before(visible, at))
         {
             Some((at, _)) => Search::Ends(at + 1),
             None if new.len() >= room => Search::TooLong,
             None => Search::Open,
         }
+    }
+
+    /// How many bytes of `new` are of empty lines before the first line. RFC 9112 section 2.2: a server passes over them,
+    /// since some clients send one after the body of an earlier request. They count against the limit.
+    fn leading(&self, new: &[u8]) -> usize {
+        if self.begun { 0 } else { empty_lines(new) }
     }
 
     /// Whether the line feed at `at` ends an empty line. A bare line feed is a line end too (RFC 9112 section 2.2, and
@@ -53,6 +62,7 @@ impl HeadBuffer {
 
     /// Keeps `new` for later.
     pub(crate) fn keep(&mut self, new: &[u8]) {
+        self.begun |= empty_lines(new) < new.len();
         self.bytes.extend_from_slice(new);
     }
 
@@ -72,6 +82,12 @@ impl HeadBuffer {
     }
 }
 
+/// How many bytes `bytes` begins with that only end lines.
+fn empty_lines(bytes: &[u8]) -> usize {
+    let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+    bytes.iter().take_while(is_end).count()
+}
+
 /// How many line ends `head` has: a bound on its header fields, known before anything is reserved for them.
 pub(crate) fn lines(head: &[u8]) -> usize {
     head.iter().filter(|&&byte| byte == b'\n').count()
@@ -88,6 +104,7 @@ mod tests {
             "GET /\nHost: a\n\n",
             "GET /\nHost: a\r\n\r\n",
             "GET /\r\n\n",
+            "\r\n\r\n\n\nGET /\r\n\r\n",
         ] {
             let bytes = [head.as_bytes(), b"frames\n\n"].concat();
             for cut in 0..head.len() {

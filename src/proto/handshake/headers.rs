@@ -31,6 +31,18 @@ impl Headers {
         headers
     }
 
+    /// As [`from_parsed`](Self::from_parsed), with the line ends in folded values made spaces, as RFC 9112 section 5.2
+    /// asks of a client.
+    pub(crate) fn unfolded(parsed: &[httparse::Header<'_>]) -> Self {
+        let mut headers = Self::from_parsed(parsed);
+        for byte in &mut headers.text {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+        headers
+    }
+
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.text.len();
         self.text.extend_from_slice(name);
@@ -119,6 +131,15 @@ pub(crate) fn is_token(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
+/// Whether `text` may name a host, with or without a port, as in a `Host` header (RFC 9112 section 3.2): nothing that
+/// would end the name for some other reader of it.
+pub(crate) fn is_authority(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !b"/?#@\\".contains(byte))
+}
+
 /// Whether `value` may stand as a header's value (RFC 9110 section 5.5): above all, no line break.
 pub(crate) fn is_field_value(value: &str) -> bool {
     value
@@ -154,6 +175,16 @@ mod tests {
         assert_eq!(headers.only("connection"), None);
         assert_eq!(headers.only("x"), Some(&b"y"[..]));
         assert_eq!(headers.get("X"), Some("y"));
+    }
+
+    #[test]
+    fn hosts_have_neither_path_nor_user() {
+        for good in ["a", "a.example:80", "[::1]:8080", "127.0.0.1", "xn--bcher-kva.example"] {
+            assert!(is_authority(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "a?b", "a#b", "user@a", "a\\b", "bücher"] {
+            assert!(!is_authority(bad.as_bytes()), "{bad}");
+        }
     }
 
     #[test]

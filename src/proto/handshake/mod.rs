@@ -30,3 +30,15 @@ pub(crate) enum Opening {
     /// A client was refused and reads the rest of the answer.
     Body(client::AwaitingBody),
 }
+
+impl Opening {
+    /// What a server answers when time runs out: 408 to a request that has begun (RFC 9110 section 15.5.9), 503 if it was
+    /// its own host that did not answer. A client that sent nothing hears nothing, since it asked nothing.
+    pub(crate) fn timeout_status(&self) -> Option<u16> {
+        match self {
+            Self::Request(waiting) => waiting.has_begun().then_some(408),
+            Self::Answer(_) => Some(503),
+            Self::Response(_) | Self::Body(_) => None,
+        }
+    }
+}

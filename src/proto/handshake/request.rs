@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::headers::{Headers, is_field_value, is_token};
+use super::headers::{Headers, is_authority, is_field_value, is_token};
 use crate::proto::Misuse;
 
 /// A client's valid request to open a connection; the host decides what becomes of it.
@@ -37,13 +37,7 @@ impl Request {
 
     /// The target without scheme and authority, should the client have sent the absolute form.
     fn resource(&self) -> &str {
-        match self.target.split_once("://") {
-            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
-                let start = rest.find(['/', '?']).unwrap_or(rest.len());
-                &rest[start..]
-            }
-            Some(_) | None => &self.target,
-        }
+        absolute_form(&self.target).map_or(&self.target, |(_, _, resource)| resource)
     }
 
     /// All header fields.
@@ -52,10 +46,15 @@ impl Request {
         &self.headers
     }
 
-    /// The `Host` header; there is exactly one in a valid request.
+    /// The host that is asked, with its port if there was one: the `Host` header, of which a valid request has exactly
+    /// one. Should the client have sent the absolute form of the target, then it is the target's (RFC 9112 section
+    /// 3.2.2), whatever the header says.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.headers.get("host").unwrap_or_default()
+        match absolute_form(&self.target) {
+            Some((_, authority, _)) => authority,
+            None => self.headers.get("host").unwrap_or_default(),
+        }
     }
 
     /// The `Origin` header. Browsers always send it, and a server that serves them should look at it (RFC 6455 section
@@ -69,6 +68,16 @@ impl Request {
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.subprotocols.iter().map(String::as_str)
     }
+}
+
+/// Scheme, authority and the rest of a target in the absolute form of RFC 9112 section 3.2.2; `None` for a path.
+pub(crate) fn absolute_form(target: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = target.split_once("://")?;
+    if scheme.contains(['/', '?']) {
+        return None;
+    }
+    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    Some((scheme, authority, resource))
 }
 
 /// What a client asks for.
@@ -120,7 +129,7 @@ impl ClientRequest {
     /// Whether it can be sent.
     pub(crate) fn check(&self) -> Result<(), Misuse> {
         let printable = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !printable(&self.host) {
+        if !is_authority(self.host.as_bytes()) {
             return Err(Misuse::InvalidHost);
         }
         // RFC 6455 section 3: no fragment in a WebSocket address.
@@ -161,20 +170,26 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_target() {
-        for (target, path, query) in [
-            ("/", "/", None),
-            ("/chat?room=7?", "/chat", Some("room=7?")),
-            ("http://example.com", "/", None),
-            ("ws://example.com?x", "/", Some("x")),
-            ("wss://example.com:1/a/b?c", "/a/b", Some("c")),
-            ("/go?to=http://x/y", "/go", Some("to=http://x/y")),
+        for (target, host, path, query) in [
+            ("/", "h", "/", None),
+            ("/chat?room=7?", "h", "/chat", Some("room=7?")),
+            ("http://example.com", "example.com", "/", None),
+            ("ws://example.com?x", "example.com", "/", Some("x")),
+            ("wss://[::1]:1/a/b?c", "[::1]:1", "/a/b", Some("c")),
+            ("/go?to=http://x/y", "h", "/go", Some("to=http://x/y")),
         ] {
+            let mut headers = Headers::default();
+            headers.push(b"Host", b"h");
             let request = Request {
                 target: target.into(),
-                headers: Headers::default(),
+                headers,
                 subprotocols: Vec::new(),
             };
-            assert_eq!((request.path(), request.query()), (path, query), "{target}");
+            assert_eq!(
+                (request.host(), request.path(), request.query()),
+                (host, path, query),
+                "{target}"
+            );
         }
     }
 
@@ -182,8 +197,13 @@ mod tests {
     fn what_can_not_be_sent_is_named() {
         let ok = || ClientRequest::new("a:1", "/");
         assert_eq!(ok().header("X", "y").subprotocol("p").check(), Ok(()));
-        assert_eq!(ClientRequest::new("", "/").check(), Err(Misuse::InvalidHost));
-        assert_eq!(ClientRequest::new("a\r\nb", "/").check(), Err(Misuse::InvalidHost));
+        for host in ["", "a\r\nb", "a/b", "user@a"] {
+            assert_eq!(
+                ClientRequest::new(host, "/").check(),
+                Err(Misuse::InvalidHost),
+                "{host:?}"
+            );
+        }
         for target in ["", "x", "/a b", "/a\r\n", "/#top"] {
             assert_eq!(
                 ClientRequest::new("a", target).check(),

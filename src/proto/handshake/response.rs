@@ -144,7 +144,8 @@ impl From<BadRequest> for Response {
             | BadRequest::Connection
             | BadRequest::Key
             | BadRequest::Subprotocol
-            | BadRequest::Body => response,
+            | BadRequest::Body
+            | BadRequest::Expectation => response,
         };
         response.body(alloc::format!("{cause}\n"))
     }
@@ -222,6 +223,7 @@ fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         410 => "Gone",
         414 => "URI Too Long",
+        417 => "Expectation Failed",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",

@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::head::{self, HeadBuffer, Search};
-use super::headers::{Headers, is_token};
-use super::request::check_headers;
+use super::headers::{Headers, is_authority, is_token};
+use super::request::{absolute_form, check_headers};
 use super::response::write_line;
 use super::{Accept, Opened, Request, Response, key};
 use crate::proto::{BadRequest, Limits, Misuse};
@@ -49,6 +49,11 @@ impl AwaitingRequest {
                 Err(cause) => Progress::Bad(cause),
             },
         }
+    }
+
+    /// Whether the client has sent anything.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.head.len() > 0
     }
 
     /// Tells a target that fills the head (414) from too many fields (431).
@@ -95,24 +100,23 @@ fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadR
     Ok((request, AwaitingAnswer { accept, subprotocols }))
 }
 
-/// Section 4.2.1, item 1, and RFC 9112 section 3.2: a path or an absolute address.
+/// Section 4.2.1, item 1, and RFC 9112 section 3.2: a path or an absolute address, in ASCII and without a fragment. Other
+/// characters that should have been escaped, such as `|`, are let through: browsers leave them so.
 fn is_target(target: &str) -> bool {
     let absolute = || {
-        target.split_once("://").is_some_and(|(scheme, rest)| {
-            let scheme_ok = ["http", "https", "ws", "wss"]
-                .iter()
-                .any(|known| scheme.eq_ignore_ascii_case(known));
-            scheme_ok && !rest.is_empty()
+        absolute_form(target).is_some_and(|(scheme, authority, _)| {
+            let known = |known: &&str| scheme.eq_ignore_ascii_case(known);
+            ["http", "https", "ws", "wss"].iter().any(known) && is_authority(authority.as_bytes())
         })
     };
-    !target.contains('#') && (target.starts_with('/') || absolute())
+    target.is_ascii() && !target.contains('#') && (target.starts_with('/') || absolute())
 }
 
 /// The checks of section 4.2.1 on header fields; gives the answer to the key, and the offered subprotocols.
 fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
     // Item 2, and RFC 9112 section 3.2.
     let host = headers.only("host").ok_or(BadRequest::Host)?;
-    if host.is_empty() || !host.iter().all(u8::is_ascii_graphic) {
+    if !is_authority(host) {
         return Err(BadRequest::Host);
     }
     // Item 3.
@@ -136,6 +140,14 @@ fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
     let has_length = headers.values("content-length").any(|value| value != b"0");
     if has_length || headers.values("transfer-encoding").next().is_some() {
         return Err(BadRequest::Body);
+    }
+    // RFC 9110 section 10.1.1: a request without a body has nothing to continue with, so the final answer comes at once;
+    // nothing else can be expected of us.
+    if headers
+        .list("expect")
+        .any(|expected| !expected.eq_ignore_ascii_case("100-continue"))
+    {
+        return Err(BadRequest::Expectation);
     }
     // Item 8, and section 4.1, item 10: tokens, each named once.
     let mut subprotocols = Vec::new();
