@@ -1,6 +1,9 @@
 //! From bytes in memory to events, beside what bounds it: a copy of the same bytes, and the least that a reader can do
-//! (headers and an exclusive or in place, by hand, without a rule checked).
+//! (headers and an exclusive or in place, by hand, without a rule checked). Other crates stand beside it in
+//! `benches/peers/`, a package of its own.
 #![allow(missing_docs, clippy::unwrap_used)]
+
+mod by_hand;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -40,32 +43,6 @@ fn read(connection: &mut Connection, bytes: &mut [u8]) -> usize {
     sum
 }
 
-/// Headers and an exclusive or, and nothing else.
-fn read_by_hand(bytes: &mut [u8]) -> usize {
-    let mut sum = 0;
-    let mut rest = bytes;
-    while rest.len() > 6 {
-        let (length, start) = match rest[1] & 0x7F {
-            126 => (usize::from(u16::from_be_bytes([rest[2], rest[3]])), 4),
-            127 => (u64::from_be_bytes(rest[2..10].try_into().unwrap()) as usize, 10),
-            short => (usize::from(short), 2),
-        };
-        let key = u32::from_ne_bytes(rest[start..start + 4].try_into().unwrap());
-        let (frame, behind) = rest.split_at_mut(start + 4 + length);
-        let (words, tail) = frame[start + 4..].as_chunks_mut::<8>();
-        let wide = u64::from(key) << 32 | u64::from(key);
-        for word in words {
-            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-        }
-        for (byte, key) in tail.iter_mut().zip(key.to_ne_bytes().into_iter().cycle()) {
-            *byte ^= key;
-        }
-        sum += black_box(&frame[start + 4..]).len();
-        rest = behind;
-    }
-    sum
-}
-
 fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read");
     for (length, count) in CASES {
@@ -79,7 +56,11 @@ fn reading(criterion: &mut Criterion) {
         });
         let mut buffer = bytes.clone();
         group.bench_function(BenchmarkId::new("by hand", length), |bencher| {
-            bencher.iter(|| read_by_hand(black_box(&mut buffer)));
+            bencher.iter(|| {
+                by_hand::read(black_box(&mut buffer), |payload| {
+                    black_box(payload);
+                });
+            });
         });
         let mut buffer = bytes.clone();
         let mut server = Connection::opened(Side::Server, Arc::new(Config::default()));
