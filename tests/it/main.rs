@@ -38,6 +38,8 @@ mod flows_peers;
 #[cfg(feature = "cli")]
 mod flows_secure_echo;
 
+// The examples that do without the engine.
+mod examples;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
