@@ -116,9 +116,9 @@ fn head_bytes(bytes: &[u8]) -> usize {
 /// Knows which waiting bytes are pongs, so that a peer that pings and never reads can't make the queue grow.
 #[derive(Debug, Default)]
 pub(crate) struct Pongs {
-    /// Of each waiting pong: where it ends, counted in `sent`, and how long it is.
-    waiting: VecDeque<(u64, usize)>,
-    /// All their lengths.
+    /// Stretches of the queue that hold pongs and nothing else, in order.
+    runs: VecDeque<Run>,
+    /// Bytes of all runs.
     bytes: usize,
     /// Bytes sent since this began to count.
     sent: u64,
@@ -126,43 +126,69 @@ pub(crate) struct Pongs {
     latest: Option<Vec<u8>>,
 }
 
+/// Pongs that wait side by side. One entry for each pong would be several times as large as a small pong is.
+#[derive(Debug)]
+struct Run {
+    /// Where it ends, counted as `Pongs::sent` is.
+    end: u64,
+    /// What of it waits.
+    bytes: usize,
+}
+
 impl Pongs {
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.latest.is_none()
+        self.runs.is_empty() && self.latest.is_none()
     }
 
-    /// Whether less than the bound is waiting.
-    pub(crate) const fn has_room(&self, bound_bytes: usize) -> bool {
-        self.bytes < bound_bytes
+    /// Whether less than the bound is held: pongs, and what is remembered of those that other frames keep apart.
+    pub(crate) fn has_room(&self, bound_bytes: usize) -> bool {
+        let apart = self.runs.len().saturating_sub(1);
+        self.bytes + apart * size_of::<Run>() < bound_bytes
     }
 
     /// A pong of `frame_bytes` was queued; with it, `queued_bytes` wait in all.
     pub(crate) fn queued(&mut self, frame_bytes: usize, queued_bytes: usize) {
+        let end = self.sent + queued_bytes as u64;
         self.bytes += frame_bytes;
-        self.waiting.push_back((self.sent + queued_bytes as u64, frame_bytes));
+        match self.runs.back_mut() {
+            Some(run) if run.end + frame_bytes as u64 == end => {
+                run.end = end;
+                run.bytes += frame_bytes;
+            }
+            Some(_) | None => self.runs.push_back(Run {
+                end,
+                bytes: frame_bytes,
+            }),
+        }
     }
 
     /// `count` bytes of the queue were sent.
     pub(crate) fn transmitted(&mut self, count: usize) {
         self.sent += count as u64;
-        while let Some(&(end, frame_bytes)) = self.waiting.front() {
-            if end > self.sent {
+        while let Some(run) = self.runs.front_mut() {
+            // No more than was there before, so the cast keeps it.
+            let rest = run.end.saturating_sub(self.sent).min(run.bytes as u64) as usize;
+            self.bytes -= run.bytes - rest;
+            run.bytes = rest;
+            if rest > 0 {
                 break;
             }
-            self.bytes -= frame_bytes;
-            self.waiting.pop_front();
+            self.runs.pop_front();
         }
     }
 
     /// All but the first `queued_bytes` of the queue were dropped, and with them the ping that waited.
     pub(crate) fn discarded(&mut self, queued_bytes: usize) {
         let end = self.sent + queued_bytes as u64;
-        while let Some(&(pong_end, frame_bytes)) = self.waiting.back() {
-            if pong_end <= end {
+        while let Some(run) = self.runs.back_mut() {
+            let dropped = run.end.saturating_sub(end).min(run.bytes as u64) as usize;
+            self.bytes -= dropped;
+            run.bytes -= dropped;
+            run.end -= dropped as u64;
+            if run.bytes > 0 {
                 break;
             }
-            self.bytes -= frame_bytes;
-            self.waiting.pop_back();
+            self.runs.pop_back();
         }
         self.latest = None;
     }
@@ -259,21 +285,41 @@ mod tests {
     }
 
     #[test]
-    fn pongs_are_counted_until_their_last_byte_has_left() {
+    fn pongs_are_counted_until_they_have_left() {
         let mut pongs = Pongs::default();
         pongs.queued(4, 10);
         pongs.queued(6, 16);
         assert!(pongs.has_room(11) && !pongs.has_room(10));
-        pongs.transmitted(9);
-        assert!(!pongs.has_room(10));
-        pongs.transmitted(1);
-        assert!(pongs.has_room(7) && !pongs.has_room(6));
         pongs.transmitted(6);
-        assert!(pongs.is_idle());
+        assert!(pongs.has_room(11) && !pongs.has_room(10));
+        pongs.transmitted(3);
+        assert!(pongs.has_room(8) && !pongs.has_room(7));
+        pongs.transmitted(7);
+        assert!(pongs.is_idle() && pongs.has_room(1));
         pongs.queued(4, 4);
         pongs.queued(4, 9);
         pongs.defer(b"late");
         pongs.discarded(4);
         assert!(!pongs.has_room(4) && pongs.has_room(5) && !pongs.is_deferring());
+        pongs.transmitted(4);
+        assert!(pongs.is_idle());
+    }
+
+    #[test]
+    fn pongs_side_by_side_are_remembered_as_one_and_others_count_for_more() {
+        let mut pongs = Pongs::default();
+        for sent in 1..=100 {
+            pongs.queued(2, 2 * sent);
+        }
+        assert_eq!((pongs.runs.len(), pongs.bytes), (1, 200));
+        // A frame of three bytes goes between.
+        pongs.queued(2, 205);
+        assert!(!pongs.has_room(202 + size_of::<Run>()) && pongs.has_room(203 + size_of::<Run>()));
+        pongs.discarded(201);
+        assert_eq!((pongs.runs.len(), pongs.bytes), (1, 200));
+        pongs.discarded(7);
+        assert_eq!((pongs.runs.len(), pongs.bytes), (1, 7));
+        pongs.transmitted(7);
+        assert!(pongs.is_idle());
     }
 }
