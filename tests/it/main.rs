@@ -50,6 +50,8 @@ mod proto_real_clients;
 mod proto_real_servers;
 // Requests that are unusual, nearly right, wrong, or late.
 mod proto_requests;
+// Rules that no other test holds: what is put on the wire, and what is not.
+mod proto_rules;
 // What the tests of `proto` share.
 mod proto_world;
 // The router: what starts and when, what flows, and how a service ends.

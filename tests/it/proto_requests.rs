@@ -48,6 +48,15 @@ fn subprotocols_are_read_from_all_their_headers() {
         let text = request("Host:", &format!("{lines}\r\nHost:"));
         assert_eq!(refused(text.as_bytes()), Some(BadRequest::Subprotocol), "{lines}");
     }
+    // RFC 6455 section 8.1: bytes that are to be text and are not.
+    let mut bytes = request("Host:", "Sec-WebSocket-Protocol: a?\r\nHost:").into_bytes();
+    let at = bytes.iter().rposition(|&byte| byte == b'?').unwrap();
+    bytes[at] = 0xFF;
+    assert_eq!(refused(&bytes), Some(BadRequest::Subprotocol));
+    let mut bytes = request("/chat?room", "/chat!room").into_bytes();
+    let at = bytes.iter().position(|&byte| byte == b'!').unwrap();
+    bytes[at] = 0xFF;
+    assert_eq!(refused(&bytes), Some(BadRequest::Malformed));
 }
 
 #[test]
