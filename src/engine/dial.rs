@@ -215,6 +215,7 @@ impl<S: Sys> Stream<S> {
         match conn {
             Ok(conn) => {
                 self.conn = conn;
+                self.conn.deliver_chunks(self.profile.options.chunks);
                 self.phase = Phase::Live;
                 self.deadline = NEVER;
                 self.mark_dirty(id, &mut core.dirty);

@@ -168,14 +168,23 @@ impl<S: Sys> Engine<S> {
         Ok(())
     }
 
-    /// Sends a message as one frame, at the next poll or [`flush`](Self::flush).
+    /// Sends a message as one frame, at the next poll or [`flush`](Self::flush); compressed where that was agreed on.
     ///
     /// # Errors
     /// The stream is gone, not open yet, or has sent its Close.
     #[inline]
     pub fn send<'m>(&mut self, stream: StreamId, message: impl Into<Message<'m>>) -> Result<Sent, Misuse> {
         let (state, core) = self.find(stream)?;
-        state.send(stream, core, message.into())
+        state.send(stream, core, message.into(), true)
+    }
+
+    /// As [`send`](Self::send), but not compressed, whatever was agreed on.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_uncompressed<'m>(&mut self, stream: StreamId, message: impl Into<Message<'m>>) -> Result<Sent, Misuse> {
+        let (state, core) = self.find(stream)?;
+        state.send(stream, core, message.into(), false)
     }
 
     /// Sends a ping of at most 125 bytes.
@@ -446,7 +455,7 @@ impl<S: Sys> Engine<S> {
     }
 
     /// As `find`, for commands that the protocol must be there for.
-    fn find_live(&mut self, id: StreamId) -> Result<(&mut Stream<S>, &mut Core<S>), Misuse> {
+    pub(super) fn find_live(&mut self, id: StreamId) -> Result<(&mut Stream<S>, &mut Core<S>), Misuse> {
         let (stream, core) = self.find(id)?;
         if stream.phase == Phase::Live {
             Ok((stream, core))

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use super::error::{Failure, IoFailure, Misuse};
 use super::id::{ListenerId, StreamId};
 use super::seam::Signal;
-use crate::proto::{Closed, Message, Opened, Request};
+use crate::proto::{self, Closed, Message, MessageKind, Opened, Request};
 
 /// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
 /// than a quarter of the arena is filled before the host has its turn.
@@ -49,8 +49,10 @@ pub struct Events {
     /// Bytes of the arena that events point into.
     pub(super) used: usize,
     pub(super) entries: Vec<Entry>,
-    /// Messages that came in pieces.
+    /// Messages that came in pieces, or compressed.
     pub(super) owned: Vec<Vec<u8>>,
+    /// How many bytes they hold.
+    pub(super) owned_bytes: usize,
     /// Payloads of pings and pongs.
     pub(super) control: Vec<u8>,
     pub(super) notices: Vec<Notice>,
@@ -72,6 +74,15 @@ pub(super) enum Kind {
         is_text: bool,
         index: u32,
     },
+    Chunk {
+        flags: ChunkFlags,
+        place: Place,
+    },
+    /// An index into `owned`.
+    OwnedChunk {
+        flags: ChunkFlags,
+        index: u32,
+    },
     Ping(Place),
     Pong(Place),
     HighWater {
@@ -84,6 +95,33 @@ pub(super) enum Kind {
     Opened(Box<Opened>),
     Closed(Box<Closed>),
     Failed(Box<Failure>),
+}
+
+/// What a chunk is, without its bytes.
+#[derive(Clone, Copy)]
+pub(super) struct ChunkFlags {
+    kind: MessageKind,
+    is_first: bool,
+    is_last: bool,
+}
+
+impl ChunkFlags {
+    pub(super) const fn of(chunk: &proto::Chunk<'_>) -> Self {
+        Self {
+            kind: chunk.kind(),
+            is_first: chunk.is_first(),
+            is_last: chunk.is_last(),
+        }
+    }
+
+    const fn with(self, bytes: &[u8]) -> Chunk<'_> {
+        Chunk {
+            bytes,
+            kind: self.kind,
+            is_first: self.is_first,
+            is_last: self.is_last,
+        }
+    }
 }
 
 /// Where a payload lies.
@@ -110,10 +148,24 @@ impl Place {
     }
 }
 
+/// A part of a message, for a stream that delivers [chunks](super::Engine::deliver_chunks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// The bytes, as they came: a text may be cut within a character, and is valid as a whole. Only a message's last chunk
+    /// may be empty.
+    pub bytes: &'a [u8],
+    /// What the message is.
+    pub kind: MessageKind,
+    /// The message begins here.
+    pub is_first: bool,
+    /// The message ends here.
+    pub is_last: bool,
+}
+
 /// What happened on a stream.
 ///
 /// Per stream the host sees `Request? Opened? Message* (Closed | Failed)`, the last exactly once; pings, pongs and
-/// water marks come in between. The stream's id is good until the poll after its last event.
+/// water marks come in between, and chunks instead of messages where the stream delivers those. The stream's id is good until the poll after its last event.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -124,6 +176,8 @@ pub enum Event<'a> {
     Opened(&'a Opened),
     /// A whole message.
     Message(Message<'a>),
+    /// A part of a message; comes only if the stream [delivers chunks](super::Engine::deliver_chunks).
+    Chunk(Chunk<'a>),
     /// A ping, which is answered without the host's doing; comes only if the options ask for control events.
     Ping(&'a [u8]),
     /// A pong; comes only if the options ask for control events.
@@ -183,6 +237,7 @@ impl Events {
             used: 0,
             entries: Vec::new(),
             owned: Vec::new(),
+            owned_bytes: 0,
             control: Vec::new(),
             notices: Vec::new(),
         }
@@ -222,8 +277,17 @@ impl Events {
             self.entries.shrink_to(ENTRIES_MAX);
         }
         self.owned.clear();
+        self.owned_bytes = 0;
         self.control.clear();
         self.notices.clear();
+    }
+
+    /// Keeps a payload that has a buffer of its own; gives its index.
+    pub(super) fn keep_owned(owned: &mut Vec<Vec<u8>>, owned_bytes: &mut usize, payload: Vec<u8>) -> u32 {
+        let index = owned.len() as u32;
+        *owned_bytes += payload.len();
+        owned.push(payload);
+        index
     }
 
     /// Bytes that can be read into the arena.
@@ -237,7 +301,8 @@ impl Events {
     /// processor's cache when it is sent on.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.used >= self.arena.len() / 4 || self.entries.len() >= ENTRIES_MAX
+        let bytes = self.arena.len() / 4;
+        self.used >= bytes || self.owned_bytes >= bytes || self.entries.len() >= ENTRIES_MAX
     }
 }
 
@@ -277,6 +342,10 @@ impl<'a> Iterator for Iter<'a> {
             Kind::Owned { is_text, index } => {
                 let payload = events.owned.get(*index as usize).map_or(&[][..], Vec::as_slice);
                 Event::Message(Message::from_validated(*is_text, payload))
+            }
+            Kind::Chunk { flags, place } => Event::Chunk(flags.with(place.of(&events.arena))),
+            Kind::OwnedChunk { flags, index } => {
+                Event::Chunk(flags.with(events.owned.get(*index as usize).map_or(&[][..], Vec::as_slice)))
             }
             Kind::Ping(place) => Event::Ping(place.of(&events.control)),
             Kind::Pong(place) => Event::Pong(place.of(&events.control)),

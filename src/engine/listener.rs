@@ -100,7 +100,8 @@ impl<S: Sys> Listener<S> {
 
     fn new_stream(&self, core: &Core<S>, socket: S::Socket, peer: SocketAddr) -> Stream<S> {
         let profile = Arc::clone(&self.profile);
-        let conn = Connection::server(Arc::clone(&profile.options.protocol), core.now);
+        let mut conn = Connection::server(Arc::clone(&profile.options.protocol), core.now);
+        conn.deliver_chunks(profile.options.chunks);
         let mut stream = Stream::new(conn, profile, Phase::Live);
         stream.socket = Some(socket);
         stream.peer = peer.into();

@@ -5,6 +5,7 @@
 //! through the protocol to events, `writing` what is to be sent to the socket, `ending` closes in good order, `dial`
 //! and `listener` are the two ways in, `secure` puts TLS in between. `turn` is one poll.
 
+mod chunks;
 mod core;
 mod dial;
 mod ending;
@@ -31,7 +32,7 @@ mod writing;
 pub use self::core::Counters;
 pub use engine::Engine;
 pub use error::{Error, Failure, IoFailure, Misuse, Phase};
-pub use events::{Event, Events, Iter, Notice};
+pub use events::{Chunk, Event, Events, Iter, Notice};
 pub use handle::{Handle, HandleError};
 pub use id::{ListenerId, StreamId};
 pub use options::{Config, ConnectOptions, ListenOptions, QueueOptions, SlowReader};

@@ -148,6 +148,14 @@ impl ListenOptions {
         self
     }
 
+    /// Hands messages to the host in chunks as they come, rather than whole; default false. Can be changed by stream:
+    /// [`Engine::deliver_chunks`](super::Engine::deliver_chunks).
+    #[must_use]
+    pub const fn chunks(mut self, delivered: bool) -> Self {
+        self.stream.chunks = delivered;
+        self
+    }
+
     /// Hands pings and pongs to the host as events; default false. Pings are answered in either case.
     #[must_use]
     pub const fn control_events(mut self, handed_over: bool) -> Self {
@@ -364,6 +372,14 @@ impl ConnectOptions {
         self
     }
 
+    /// Hands messages to the host in chunks as they come, rather than whole; default false. Can be changed by stream:
+    /// [`Engine::deliver_chunks`](super::Engine::deliver_chunks).
+    #[must_use]
+    pub const fn chunks(mut self, delivered: bool) -> Self {
+        self.stream.chunks = delivered;
+        self
+    }
+
     /// Hands pings and pongs to the host as events; default false. Pings are answered in either case.
     #[must_use]
     pub const fn control_events(mut self, handed_over: bool) -> Self {
@@ -426,6 +442,7 @@ pub(super) struct StreamOptions {
     pub(super) queue: QueueOptions,
     pub(super) requests: bool,
     pub(super) control_events: bool,
+    pub(super) chunks: bool,
     pub(super) subprotocols: Vec<String>,
     pub(super) tls_timeout: Duration,
 }
@@ -437,6 +454,7 @@ impl Default for StreamOptions {
             queue: QueueOptions::default(),
             requests: false,
             control_events: false,
+            chunks: false,
             subprotocols: Vec::new(),
             tls_timeout: Duration::from_secs(10),
         }

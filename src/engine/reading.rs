@@ -5,11 +5,15 @@ use std::io;
 
 use super::core::Core;
 use super::error::Failure;
-use super::events::{Entry, Events, Kind, Place};
+use super::events::{ChunkFlags, Entry, Events, Kind, Place};
 use super::id::StreamId;
 use super::seam::Sys;
 use super::stream::{Flags, Phase, Stream};
 use crate::proto::{self, Accept, Request};
+
+/// Bytes that are read at once where the peer may compress: each can become a thousand, for which the host has to have its
+/// turn.
+pub(in crate::engine) const COMPRESSED_READ_BYTES: usize = 16 << 10;
 
 impl<S: Sys> Stream<S> {
     /// Reads what the budget allows. Afterwards `READABLE` tells whether there may be more.
@@ -28,7 +32,10 @@ impl<S: Sys> Stream<S> {
     fn read_plain(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
         let mut budget = core.config.read_budget_bytes;
         while self.may_read() && self.flags.has(Flags::READABLE) && !self.flags.has(Flags::ENDED) {
-            let asked = events.room().min(budget);
+            let mut asked = events.room().min(budget);
+            if self.conn.inflates() {
+                asked = asked.min(COMPRESSED_READ_BYTES);
+            }
             if asked == 0 || events.is_full() {
                 return;
             }
@@ -108,6 +115,7 @@ impl<S: Sys> Stream<S> {
             used,
             entries,
             owned,
+            owned_bytes,
             control,
             ..
         } = events;
@@ -126,10 +134,24 @@ impl<S: Sys> Stream<S> {
                             place: Place::before(*used, message.as_message().len()),
                         }
                     } else {
-                        let index = owned.len() as u32;
-                        owned.push(message.into_owned_buffer().unwrap_or_default());
+                        let payload = message.into_owned_buffer().unwrap_or_default();
+                        let index = Events::keep_owned(owned, owned_bytes, payload);
                         self.conn.lend_input(core.pool.take());
                         Kind::Owned { is_text, index }
+                    };
+                    entries.push(Entry { stream: id, kind });
+                }
+                proto::Event::Chunk(chunk) => {
+                    let flags = ChunkFlags::of(&chunk);
+                    let kind = if chunk.is_borrowed() {
+                        *used = start + input.consumed();
+                        let place = Place::before(*used, chunk.as_bytes().len());
+                        Kind::Chunk { flags, place }
+                    } else {
+                        let payload = chunk.into_owned_buffer().unwrap_or_default();
+                        let index = Events::keep_owned(owned, owned_bytes, payload);
+                        self.conn.lend_input(core.pool.take());
+                        Kind::OwnedChunk { flags, index }
                     };
                     entries.push(Entry { stream: id, kind });
                 }
@@ -154,19 +176,26 @@ impl<S: Sys> Stream<S> {
             let Events {
                 entries,
                 owned,
+                owned_bytes,
                 control,
                 ..
             } = events;
-            if let proto::Event::Message(message) = event {
-                let is_text = message.as_message().is_text();
-                let index = owned.len() as u32;
-                owned.push(message.into_owned().into_owned_buffer().unwrap_or_default());
-                entries.push(Entry {
-                    stream: id,
-                    kind: Kind::Owned { is_text, index },
-                });
-            } else {
-                self.handle_rare(id, core, entries, control, event, lost.take());
+            match event {
+                proto::Event::Message(message) => {
+                    let is_text = message.as_message().is_text();
+                    let payload = message.into_owned().into_owned_buffer().unwrap_or_default();
+                    let index = Events::keep_owned(owned, owned_bytes, payload);
+                    let kind = Kind::Owned { is_text, index };
+                    entries.push(Entry { stream: id, kind });
+                }
+                proto::Event::Chunk(chunk) => {
+                    let flags = ChunkFlags::of(&chunk);
+                    let payload = chunk.into_owned().into_owned_buffer().unwrap_or_default();
+                    let index = Events::keep_owned(owned, owned_bytes, payload);
+                    let kind = Kind::OwnedChunk { flags, index };
+                    entries.push(Entry { stream: id, kind });
+                }
+                event => self.handle_rare(id, core, entries, control, event, lost.take()),
             }
         }
         self.mark_dirty(id, &mut core.dirty);
@@ -204,7 +233,7 @@ impl<S: Sys> Stream<S> {
                 });
             }
             // Only `handle_bytes` and `drain_connection` have the place for a payload.
-            proto::Event::Message(_) => {}
+            proto::Event::Message(_) | proto::Event::Chunk(_) => {}
             proto::Event::Ping(payload) => {
                 if self.profile.options.control_events {
                     let place = keep(control, payload.as_bytes());

@@ -57,10 +57,24 @@ impl Sent {
     }
 }
 
+/// Whether a chunk without room is refused rather than ends the stream.
+const fn queue_refuses(slow_reader: SlowReader) -> bool {
+    match slow_reader {
+        SlowReader::Refuse | SlowReader::DropNewest => true,
+        SlowReader::Close => false,
+    }
+}
+
 impl<S: Sys> Stream<S> {
     /// Queues a message.
     #[inline]
-    pub(super) fn send(&mut self, id: StreamId, core: &mut Core<S>, message: Message<'_>) -> Result<Sent, Misuse> {
+    pub(super) fn send(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        message: Message<'_>,
+        compress: bool,
+    ) -> Result<Sent, Misuse> {
         if self.phase != Phase::Live {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }
@@ -70,18 +84,61 @@ impl<S: Sys> Stream<S> {
             return self.send_past_limit(id, core);
         }
         self.prepare_output(id, core);
-        match self.conn.send(message, &mut core.sys) {
+        let sent = if compress {
+            self.conn.send(message, &mut core.sys)
+        } else {
+            self.conn.send_uncompressed(message, &mut core.sys)
+        };
+        match sent {
             Ok(()) => {}
             Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += 1;
+        Ok(self.queued(high_water))
+    }
+
+    /// Queues a chunk of the message that was begun. Where the queue has no room the chunk is never dropped, since the
+    /// message would lack it: it is refused, or the stream closed, as its options say.
+    pub(super) fn send_chunk(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        chunk: &[u8],
+        last: bool,
+    ) -> Result<Sent, Misuse> {
+        let queue = &self.profile.options.queue;
+        let (limit, high_water) = (queue.limit_bytes, queue.high_water_bytes);
+        let fits = self.conn.queued_bytes().saturating_add(chunk.len()) <= limit;
+        self.prepare_output(id, core);
+        let sent = if fits {
+            self.conn.send_chunk(chunk, last, &mut core.sys)
+        } else {
+            Err(proto::Misuse::QueueFull)
+        };
+        match sent {
+            Ok(()) => {}
+            Err(proto::Misuse::QueueFull) if queue_refuses(self.profile.options.queue.slow_reader) => {
+                self.flags.set(Flags::ABOVE);
+                let queued_bytes = self.conn.queued_bytes();
+                return Ok(Sent::Refused { queued_bytes });
+            }
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
+            Err(misuse) => return Err(misuse.into()),
+        }
+        core.counters.messages_sent += u64::from(last);
+        Ok(self.queued(high_water))
+    }
+
+    /// What to say of a message or chunk that was queued.
+    #[inline]
+    fn queued(&mut self, high_water: usize) -> Sent {
         let queued_bytes = self.conn.queued_bytes();
         if queued_bytes > high_water {
             self.flags.set(Flags::ABOVE);
-            return Ok(Sent::AboveHighWater { queued_bytes });
+            return Sent::AboveHighWater { queued_bytes };
         }
-        Ok(Sent::Queued { queued_bytes })
+        Sent::Queued { queued_bytes }
     }
 
     #[cold]

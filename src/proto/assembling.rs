@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Range;
 
-use super::message::{MessageBuf, Payload};
+use super::message::{Chunk, MessageBuf, Payload};
 use super::wire::header::{self, Header, Opcode};
 use super::wire::{mask, utf8};
 use super::{Limits, Violation};
@@ -59,12 +60,27 @@ impl Frame {
     /// Unmasks the next bytes of the frame, which are no more than its share.
     pub(crate) fn unmask(&mut self, bytes: &mut [u8]) {
         mask::apply(bytes, self.key);
-        self.key = mask::rotate(self.key, bytes.len());
-        self.remaining -= bytes.len() as u64;
+        self.advance(bytes.len());
+    }
+
+    /// Masks or unmasks the next bytes, without going past them.
+    pub(crate) fn mask_ahead(&self, bytes: &mut [u8]) {
+        mask::apply(bytes, self.key);
+    }
+
+    /// The next `count` bytes are read.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.key = mask::rotate(self.key, count);
+        self.remaining -= count as u64;
     }
 
     pub(crate) const fn is_complete(&self) -> bool {
         self.remaining == 0
+    }
+
+    /// Whether the next `count` bytes, which are no more than its share, complete it.
+    pub(crate) const fn ends_within(&self, count: usize) -> bool {
+        self.remaining == count as u64
     }
 }
 
@@ -76,6 +92,9 @@ pub(crate) struct Assembly {
     fragments: u32,
     utf8: utf8::Validator,
     kind: Kind,
+    compressed: bool,
+    /// The host has had a chunk of it.
+    is_chunked: bool,
 }
 
 /// What is being assembled.
@@ -94,6 +113,11 @@ impl Assembly {
         matches!(self.kind, Kind::Nothing)
     }
 
+    /// Whether the message under way is compressed.
+    pub(crate) const fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
     /// Takes an empty buffer to gather in, unless there is one already.
     pub(crate) fn lend(&mut self, mut buffer: Vec<u8>) {
         if self.payload.capacity() == 0 {
@@ -102,13 +126,14 @@ impl Assembly {
         }
     }
 
-    /// Gives the buffer back, if no message is in it.
+    /// Gives the buffer back, if nothing is in it.
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
-        (self.is_idle() && self.payload.capacity() > 0).then(|| mem::take(&mut self.payload))
+        (self.payload.is_empty() && self.payload.capacity() > 0).then(|| mem::take(&mut self.payload))
     }
 
-    /// Checks a data frame's header against the message under way and the limits; nothing is reserved on its word.
-    pub(crate) fn admit(&self, header: &Header, limits: &Limits) -> Result<(), Violation> {
+    /// Checks a data frame's header against the message under way and, if messages are gathered, the limits; nothing is
+    /// reserved on its word.
+    pub(crate) fn admit(&self, header: &Header, limits: Option<&Limits>) -> Result<(), Violation> {
         // RFC 6455 section 5.4: fragments of one message are not interleaved with another's.
         match (header.opcode, self.is_idle()) {
             (Opcode::Continuation, true) => return Err(Violation::UnexpectedContinuation),
@@ -116,10 +141,13 @@ impl Assembly {
             (Opcode::Continuation, false) | (Opcode::Text | Opcode::Binary, true) => {}
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
         }
+        let Some(limits) = limits else { return Ok(()) };
         if header.length > limits.frame_bytes {
             return Err(Violation::FrameTooBig);
         }
-        if header.length > limits.message_bytes.saturating_sub(self.payload.len() as u64) {
+        // A compressed frame's length says nothing of the message's: that is bounded while it is inflated.
+        let is_compressed = header.compressed || self.compressed;
+        if !is_compressed && header.length > self.room(limits) as u64 {
             return Err(Violation::MessageTooBig);
         }
         if self.fragments >= limits.fragments {
@@ -128,22 +156,54 @@ impl Assembly {
         Ok(())
     }
 
+    /// How many bytes more the message may have.
+    pub(crate) fn room(&self, limits: &Limits) -> usize {
+        usize::try_from(limits.message_bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.payload.len())
+    }
+
     /// An admitted data frame begins.
-    pub(crate) fn begin_frame(&mut self, opcode: Opcode) {
-        match opcode {
+    pub(crate) fn begin_frame(&mut self, header: &Header) {
+        match header.opcode {
             Opcode::Text => self.kind = Kind::Text,
             Opcode::Binary => self.kind = Kind::Binary,
             Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {}
         }
-        self.fragments += 1;
+        self.compressed |= header.compressed;
+        // Messages that are handed out in chunks have no bound on their fragments.
+        self.fragments = self.fragments.saturating_add(1);
     }
 
-    /// Adds unmasked bytes. RFC 6455 section 8.1: text is checked as it comes, so a bad byte fails at once.
+    /// Adds unmasked bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Violation> {
+        self.validate(bytes)?;
+        reserve(&mut self.payload, bytes.len());
+        self.payload.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The buffer, for bytes to be inflated into.
+    pub(crate) const fn sink(&mut self) -> &mut Vec<u8> {
+        &mut self.payload
+    }
+
+    /// Checks the last `count` bytes that were put into the buffer.
+    pub(crate) fn validate_last(&mut self, count: usize) -> Result<(), Violation> {
+        let start = self.payload.len() - count;
+        if self.kind == Kind::Text {
+            self.utf8
+                .feed(&self.payload[start..])
+                .map_err(|utf8::Invalid| Violation::TextNotUtf8)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the message's next bytes. RFC 6455 section 8.1: text is checked as it comes, so a bad byte fails at once.
+    pub(crate) fn validate(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         if self.kind == Kind::Text {
             self.utf8.feed(bytes).map_err(|utf8::Invalid| Violation::TextNotUtf8)?;
         }
-        self.payload.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -155,4 +215,52 @@ impl Assembly {
         }
         Ok(MessageBuf::new(done.kind == Kind::Text, Payload::Owned(done.payload)))
     }
+
+    /// A chunk of the message, which is not followed by a fault; after the last it is ready for the next message.
+    pub(crate) fn chunk<'b>(&mut self, payload: Payload<'b>, is_last: bool) -> Chunk<'b> {
+        let chunk = Chunk::new(payload, self.kind == Kind::Text, !self.is_chunked, is_last);
+        self.is_chunked = true;
+        if is_last {
+            *self = Self {
+                payload: mem::take(&mut self.payload),
+                ..Self::default()
+            };
+        }
+        chunk
+    }
+
+    /// Whether the message may end here.
+    pub(crate) const fn may_end(&self) -> bool {
+        self.utf8.is_complete()
+    }
+
+    /// Checks a chunk's bytes; gives how many come before the first bad one, and the fault.
+    pub(crate) fn validate_chunk(&mut self, bytes: &[u8]) -> (usize, Option<Violation>) {
+        let before = self.utf8;
+        match self.validate(bytes) {
+            Ok(()) => (bytes.len(), None),
+            Err(fault) => (before.before_invalid(bytes), Some(fault)),
+        }
+    }
+
+    /// What was inflated into the buffer, checked.
+    pub(crate) fn take_inflated(&mut self) -> (Vec<u8>, Option<Violation>) {
+        let mut payload = mem::take(&mut self.payload);
+        let (good, fault) = self.validate_chunk(&payload);
+        payload.truncate(good);
+        (payload, fault)
+    }
 }
+
+/// Makes room for `more` bytes. The buffer grows by a quarter, not to the double: a peer that sends tiny fragments should
+/// not make us hold twice what it sent.
+fn reserve(buffer: &mut Vec<u8>, more: usize) {
+    let spare = buffer.capacity() - buffer.len();
+    if spare < more {
+        let step = (buffer.capacity() / 4).clamp(GROWTH_BYTES.start, GROWTH_BYTES.end);
+        buffer.reserve_exact(more.max(spare + step));
+    }
+}
+
+/// Least and most that a buffer grows by beyond what is needed.
+const GROWTH_BYTES: Range<usize> = 1 << 10..4 << 20;

@@ -1,4 +1,4 @@
-//! [`Connection`]: what the host calls. How bytes become events is in `receive`.
+//! [`Connection`]: what the host calls. How bytes become events is in `receive`, how messages become bytes in `sending`.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -7,15 +7,15 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::assembling::{Assembly, Reading};
+use super::compression::Compression;
 use super::handshake::{Opening, client, server};
-use super::message::ControlPayload;
+use super::outgoing::Outgoing;
 use super::output::{Output, Pongs};
 use super::state::Stage;
 use super::wire::close::ClosePayload;
-use super::wire::header::{self, Opcode};
-use super::wire::mask;
+use super::wire::header::Opcode;
 use super::{
-    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Message, Misuse, Response, Side,
+    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Opened, Response, Side,
     State,
 };
 
@@ -28,8 +28,7 @@ pub struct Connection {
     pub(super) output: Output,
     pub(super) reading: Reading,
     pub(super) assembly: Assembly,
-    /// There until the connection is open.
-    pub(super) opening: Option<Box<Opening>>,
+    pub(super) compression: Compression,
     /// What most connections don't have at most times.
     pub(super) rare: Option<Box<Rare>>,
     /// [`Instant::NEVER`] if time doesn't matter; an `Option` would take eight bytes more.
@@ -39,11 +38,18 @@ pub struct Connection {
     pub(super) fate: Fate,
     /// Bytes were given and `poll_event` has not said `None` since.
     pub(super) undrained: bool,
+    /// Messages are handed out as they come, not gathered.
+    pub(super) delivers_chunks: bool,
+    /// The same, from the next message on.
+    pub(super) will_deliver_chunks: bool,
+    pub(super) outgoing: Outgoing,
 }
 
 /// State that is seldom needed, and given back when it isn't.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
+    /// There until the connection is open.
+    pub(super) opening: Option<Box<Opening>>,
     /// The part of a control frame's payload that has come.
     pub(super) control: Vec<u8>,
     /// Frames that came before the host had accepted, and how far they are read.
@@ -58,7 +64,8 @@ pub(super) struct Rare {
 
 impl Rare {
     fn is_idle(&self) -> bool {
-        self.control.is_empty()
+        self.opening.is_none()
+            && self.control.is_empty()
             && self.early.is_empty()
             && self.pongs.is_idle()
             && self.close_reason.is_empty()
@@ -84,7 +91,7 @@ impl Connection {
         let mut connection = Self::opened(Side::Server, config);
         connection.stage = Stage::Opening;
         connection.deadline = deadline;
-        connection.opening = Some(Box::new(Opening::Request(server::AwaitingRequest::default())));
+        connection.rare().opening = Some(Box::new(Opening::Request(server::AwaitingRequest::default())));
         connection
     }
 
@@ -105,7 +112,7 @@ impl Connection {
         let waiting = client::AwaitingResponse::start(request, entropy, connection.output.append(0))?;
         connection.stage = Stage::Opening;
         connection.deadline = deadline;
-        connection.opening = Some(Box::new(Opening::Response(waiting)));
+        connection.rare().opening = Some(Box::new(Opening::Response(waiting)));
         Ok(connection)
     }
 
@@ -118,14 +125,27 @@ impl Connection {
             output: Output::default(),
             reading: Reading::START,
             assembly: Assembly::default(),
-            opening: None,
+            compression: Compression::NONE,
             rare: None,
             deadline: Instant::NEVER,
             stage: Stage::Open,
             side,
             fate: Fate::Alive,
             undrained: false,
+            delivers_chunks: false,
+            will_deliver_chunks: false,
+            outgoing: Outgoing::default(),
         }
+    }
+
+    /// Whether messages are handed out in [chunks](Event::Chunk) as they come, rather than gathered; from the next
+    /// message on. At first they are gathered.
+    ///
+    /// Of a message in chunks nothing is held, so that one of any length passes in bounded memory, and
+    /// `Limits::{frame_bytes, message_bytes, fragments}` do not apply; `Limits::inflate_ratio` does. Text is validated
+    /// across chunks: the first bad byte fails the connection, when the chunks before it have been handed out.
+    pub const fn deliver_chunks(&mut self, yes: bool) {
+        self.will_deliver_chunks = yes;
     }
 
     /// Bytes came from the peer. Payloads are unmasked in place and events point into them: now call
@@ -210,7 +230,7 @@ impl Connection {
             // The reason is one that came in a Close with a code, so it fits.
             let payload = ClosePayload::new(code, &reason.unwrap_or_default());
             let payload = payload.unwrap_or_else(|_| ClosePayload::bare(code));
-            self.write_frame(Opcode::Close, payload.as_bytes(), entropy);
+            self.write_control(Opcode::Close, payload.as_bytes(), entropy);
             self.stage = self.stage.close_sent();
         }
     }
@@ -233,11 +253,11 @@ impl Connection {
     /// [`ReservedHeader`](Misuse::ReservedHeader) or [`SubprotocolNotOffered`](Misuse::SubprotocolNotOffered) if the
     /// answer can't be sent: the request still waits.
     pub fn accept(&mut self, answer: &Accept) -> Result<(), Misuse> {
-        let Some(Opening::Answer(waiting)) = self.opening.as_deref() else {
+        let Some(Opening::Answer(waiting)) = opening(&self.rare) else {
             return Err(Misuse::NotOpening);
         };
         let opened = waiting.accept(answer, self.output.append(0))?;
-        self.open();
+        self.open(&opened);
         self.rare().news = Some(Event::Opened(Box::new(opened)));
         Ok(())
     }
@@ -250,7 +270,7 @@ impl Connection {
     /// [`InvalidHeader`](Misuse::InvalidHeader) or [`ReservedHeader`](Misuse::ReservedHeader) if the answer can't be
     /// sent: the request still waits.
     pub fn refuse(&mut self, response: &Response) -> Result<(), Misuse> {
-        let Some(Opening::Answer(waiting)) = self.opening.as_deref() else {
+        let Some(Opening::Answer(waiting)) = opening(&self.rare) else {
             return Err(Misuse::NotOpening);
         };
         waiting.refuse(response, self.output.append(0))?;
@@ -258,75 +278,6 @@ impl Connection {
         let refusal = response.clone().into_refusal(None);
         self.rare().news = Some(Event::Failed(Failure::Refused(Box::new(refusal))));
         Ok(())
-    }
-
-    /// Queues a message as one frame.
-    ///
-    /// # Errors
-    /// [`Misuse::NotOpen`] before the connection is open and after its Close; [`Misuse::QueueFull`] if the frame would
-    /// not fit into `Limits::queued_bytes`. Nothing is queued then.
-    #[inline]
-    pub fn send(&mut self, message: Message<'_>, entropy: &mut impl Entropy) -> Result<(), Misuse> {
-        let opcode = if message.is_text() {
-            Opcode::Text
-        } else {
-            Opcode::Binary
-        };
-        self.queue(opcode, message.as_bytes(), entropy)
-    }
-
-    /// Queues a ping.
-    ///
-    /// # Errors
-    /// [`Misuse::ControlTooLong`] for more than 125 bytes; else as [`send`](Self::send).
-    pub fn ping(&mut self, payload: &[u8], entropy: &mut impl Entropy) -> Result<(), Misuse> {
-        self.queue_control(Opcode::Ping, payload, entropy)
-    }
-
-    /// Queues a pong that nobody asked for, as a one-sided sign of life (RFC 6455 section 5.5.3); pings are answered
-    /// without it.
-    ///
-    /// # Errors
-    /// As [`ping`](Self::ping).
-    pub fn pong(&mut self, payload: &[u8], entropy: &mut impl Entropy) -> Result<(), Misuse> {
-        self.queue_control(Opcode::Pong, payload, entropy)
-    }
-
-    /// Begins the closing handshake: queues our Close, after which nothing can be sent. Messages are still delivered
-    /// until the peer's Close, which is awaited until `Config::closing_timeout` from `now`.
-    ///
-    /// # Errors
-    /// [`Misuse::NotOpen`] unless the connection is open; [`Misuse::ReasonTooLong`] for a reason of more than 123 bytes;
-    /// [`Misuse::ReasonWithoutCode`] for a reason without a code.
-    pub fn close(
-        &mut self,
-        now: Instant,
-        code: Option<CloseCode>,
-        reason: &str,
-        entropy: &mut impl Entropy,
-    ) -> Result<(), Misuse> {
-        if self.stage != Stage::Open {
-            return Err(Misuse::NotOpen);
-        }
-        let payload = ClosePayload::new(code, reason)?;
-        self.write_frame(Opcode::Close, payload.as_bytes(), entropy);
-        self.stage = self.stage.close_sent();
-        self.deadline = now + self.config.closing_timeout;
-        Ok(())
-    }
-
-    /// Drops all that waits to be sent behind the frame under way, so that a Close may follow at once; gives how many
-    /// messages were dropped. After our Close nothing is dropped, since that must be sent.
-    pub fn discard_queued(&mut self) -> usize {
-        if self.stage != Stage::Open {
-            return 0;
-        }
-        let messages = self.output.discard_unsent();
-        if let Some(rare) = &mut self.rare {
-            rare.pongs.discarded(self.output.len());
-            self.tidy();
-        }
-        messages
     }
 
     /// Which end this is.
@@ -359,7 +310,14 @@ impl Connection {
     /// end.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        !self.stage.has_ended() && !matches!(self.opening.as_deref(), Some(Opening::Answer(_)))
+        !self.stage.has_ended() && !matches!(opening(&self.rare), Some(Opening::Answer(_)))
+    }
+
+    /// Whether the peer may send compressed messages: few bytes may then become many.
+    #[must_use]
+    #[inline]
+    pub const fn inflates(&self) -> bool {
+        self.compression.is_agreed()
     }
 
     /// Lends an empty buffer to write into, from a pool of the host's; dropped if the connection has one.
@@ -384,62 +342,11 @@ impl Connection {
         self.assembly.reclaim()
     }
 
-    fn queue_control(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut dyn Entropy) -> Result<(), Misuse> {
-        if payload.len() > ControlPayload::MAX_BYTES {
-            return Err(Misuse::ControlTooLong);
-        }
-        self.queue(opcode, payload, entropy)
-    }
-
-    /// Queues a frame of the application's.
-    #[inline]
-    fn queue(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut (impl Entropy + ?Sized)) -> Result<(), Misuse> {
-        if !self.stage.may_send() {
-            return Err(Misuse::NotOpen);
-        }
-        let frame_bytes = header::encoded_bytes(payload.len(), self.side.masks()) + payload.len();
-        if frame_bytes > self.config.limits.queued_bytes.saturating_sub(self.output.len()) {
-            return Err(Misuse::QueueFull);
-        }
-        self.write_frame(opcode, payload, entropy);
-        Ok(())
-    }
-
-    /// Appends a frame: header, then the payload, copied once and masked where it lies. RFC 6455 section 5.3: a client
-    /// masks every frame with a fresh key.
-    #[inline]
-    fn write_frame(&mut self, opcode: Opcode, payload: &[u8], entropy: &mut (impl Entropy + ?Sized)) {
-        let output = self.output.append(header::MAX_BYTES + payload.len());
-        if self.side.masks() {
-            let mut key = [0; 4];
-            entropy.fill(&mut key);
-            header::encode(output, opcode, payload.len(), Some(key));
-            let start = output.len();
-            output.extend_from_slice(payload);
-            mask::apply(&mut output[start..], key);
-        } else {
-            header::encode(output, opcode, payload.len(), None);
-            output.extend_from_slice(payload);
-        }
-    }
-
-    /// Answers a ping, now or when the pongs that wait have left (RFC 6455 section 5.5.3 lets us answer only the latest).
-    pub(super) fn queue_pong(&mut self, payload: &[u8], entropy: &mut dyn Entropy) {
-        let bound = self.config.limits.pong_queue_bytes;
-        let pongs = &mut self.rare().pongs;
-        if pongs.is_deferring() || !pongs.has_room(bound) {
-            pongs.defer(payload);
-            return;
-        }
-        let before = self.output.len();
-        self.write_frame(Opcode::Pong, payload, entropy);
-        let queued = self.output.len();
-        self.rare().pongs.queued(queued - before, queued);
-    }
-
     /// The opening handshake succeeded.
-    pub(super) fn open(&mut self) {
-        self.opening = None;
+    pub(super) fn open(&mut self, opened: &Opened) {
+        self.compression = Compression::new(&self.config, opened, self.side);
+        self.rare().opening = None;
+        self.tidy();
         self.deadline = Instant::NEVER;
         self.stage = self.stage.opened();
     }
@@ -452,11 +359,11 @@ impl Connection {
 
     /// Nothing more will be read.
     pub(super) fn forget_input(&mut self) {
-        self.opening = None;
         self.deadline = Instant::NEVER;
         self.reading = Reading::START;
         self.assembly = Assembly::default();
         if let Some(rare) = &mut self.rare {
+            rare.opening = None;
             rare.control = Vec::new();
             rare.early = Vec::new();
         }
@@ -474,6 +381,11 @@ impl Connection {
             self.rare = None;
         }
     }
+}
+
+/// Where the opening handshake stands, if it isn't over; a function of one field, so that others can be changed meanwhile.
+fn opening(rare: &Option<Box<Rare>>) -> Option<&Opening> {
+    rare.as_ref()?.opening.as_deref()
 }
 
 #[cfg(test)]

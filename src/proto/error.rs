@@ -55,7 +55,8 @@ impl fmt::Display for Phase {
 /// A rule of RFC 6455, or a limit of ours, that the peer broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Violation {
-    /// A reserved bit is set though no extension was negotiated (section 5.2).
+    /// A reserved bit is set to which no negotiated extension gives a meaning (section 5.2; for the bit of compression
+    /// RFC 7692 section 6).
     ReservedBits,
     /// An opcode that nobody has defined (section 5.2).
     ReservedOpcode(u8),
@@ -77,6 +78,10 @@ pub enum Violation {
     ExpectedContinuation,
     /// A text message that is not UTF-8 (section 8.1).
     TextNotUtf8,
+    /// A compressed message that is not DEFLATE (RFC 7692 section 7.2.2).
+    Inflate,
+    /// A compressed message that grew by more than `Limits::inflate_ratio`.
+    InflateRatio,
     /// A Close with a payload of one byte, where a code takes two (section 5.5.1).
     CloseTruncated,
     /// A Close with a code that must not be sent (section 7.4).
@@ -85,7 +90,7 @@ pub enum Violation {
     CloseReasonNotUtf8,
     /// A frame longer than `Limits::frame_bytes`.
     FrameTooBig,
-    /// A message longer than `Limits::message_bytes`.
+    /// A message longer than `Limits::message_bytes`, after inflation if it was compressed.
     MessageTooBig,
     /// A message in more frames than `Limits::fragments`.
     TooManyFragments,
@@ -124,8 +129,10 @@ impl Violation {
             | Self::ExpectedContinuation
             | Self::CloseTruncated
             | Self::CloseCode(_) => Some(CloseCode::PROTOCOL_ERROR),
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => Some(CloseCode::INVALID_PAYLOAD),
-            Self::FrameTooBig | Self::MessageTooBig | Self::TooManyFragments => Some(CloseCode::TOO_BIG),
+            Self::TextNotUtf8 | Self::Inflate | Self::CloseReasonNotUtf8 => Some(CloseCode::INVALID_PAYLOAD),
+            Self::FrameTooBig | Self::MessageTooBig | Self::TooManyFragments | Self::InflateRatio => {
+                Some(CloseCode::TOO_BIG)
+            }
             Self::EarlyData
             | Self::ResponseMalformed
             | Self::ResponseTooBig
@@ -141,7 +148,7 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::ReservedBits => "the peer set a reserved bit, but no extension was negotiated",
+            Self::ReservedBits => "the peer set a reserved bit that no negotiated extension gives a meaning to",
             Self::ReservedOpcode(opcode) => return write!(formatter, "the peer sent the reserved opcode {opcode:#x}"),
             Self::Unmasked => "the client sent a frame without a mask",
             Self::Masked => "the server sent a frame with a mask",
@@ -152,6 +159,8 @@ impl fmt::Display for Violation {
             Self::UnexpectedContinuation => "the peer sent a continuation, but no message is under way",
             Self::ExpectedContinuation => "the peer began a message before it had finished the last",
             Self::TextNotUtf8 => "the peer sent a text message that is not UTF-8",
+            Self::Inflate => "the peer sent a compressed message that is not DEFLATE",
+            Self::InflateRatio => "the peer sent a compressed message that grows by more than the limit",
             Self::CloseTruncated => "the peer sent a Close with half a status code",
             Self::CloseCode(code) => return write!(formatter, "the peer closed with the invalid status code {code}"),
             Self::CloseReasonNotUtf8 => "the peer closed with a reason that is not UTF-8",
@@ -256,8 +265,16 @@ impl core::error::Error for BadRequest {}
 pub enum Misuse {
     /// `accept` or `refuse` without a request that waits for its answer.
     NotOpening,
-    /// `send`, `ping`, `pong` or `close` before the connection is open, or after its Close.
+    /// `send`, `begin_message`, `send_chunk`, `ping`, `pong` or `close` before the connection is open, or after its Close.
     NotOpen,
+    /// A message can't begin while another is being sent in chunks.
+    MessageUnderWay,
+    /// `send_chunk` without a `begin_message` before it.
+    NoMessageUnderWay,
+    /// The rest of a message was dropped after its begin had been sent: only a Close may follow.
+    MessageCut,
+    /// The chunks of a text message are not UTF-8.
+    NotUtf8,
     /// The queue would grow past `Limits::queued_bytes`; nothing was queued.
     QueueFull,
     /// A ping or pong of more than 125 bytes.
@@ -289,6 +306,10 @@ impl fmt::Display for Misuse {
         formatter.write_str(match self {
             Self::NotOpening => "no request waits for an answer",
             Self::NotOpen => "the connection is not open",
+            Self::MessageUnderWay => "another message is being sent in chunks",
+            Self::NoMessageUnderWay => "no message was begun that the chunk could belong to",
+            Self::MessageCut => "the rest of a message was dropped, so only a Close may follow",
+            Self::NotUtf8 => "the chunks of a text message are not UTF-8",
             Self::QueueFull => "the queue of bytes to send is full",
             Self::ControlTooLong => "a ping or pong carries at most 125 bytes",
             Self::ReasonTooLong => "a reason for closing is at most 123 bytes long",

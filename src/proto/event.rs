@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use core::mem;
 
-use super::{Closed, ControlPayload, Failure, MessageBuf, Opened, Request};
+use super::{Chunk, Closed, ControlPayload, Failure, MessageBuf, Opened, Request};
 
 /// What happened. Events borrow the bytes lent to `handle_bytes`, never the connection.
 ///
-/// A connection gives `Request? Opened? (Message | Ping | Pong)* (Closed | Failed)`, the last exactly once.
+/// A connection gives `Request? Opened? (Message | Chunk | Ping | Pong)* (Closed | Failed)`, the last exactly once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'b> {
     /// A client asks to open; a server's host now calls `accept` or `refuse`.
@@ -16,6 +16,8 @@ pub enum Event<'b> {
     Opened(Box<Opened>),
     /// A whole message.
     Message(MessageBuf<'b>),
+    /// A part of a message, if the host asked for [chunks](super::Connection::deliver_chunks).
+    Chunk(Chunk<'b>),
     /// A ping; its pong is already queued.
     Ping(ControlPayload<'b>),
     /// A pong, asked for or not.
@@ -35,6 +37,7 @@ impl Event<'_> {
             Event::Request(request) => Event::Request(request),
             Event::Opened(opened) => Event::Opened(opened),
             Event::Message(message) => Event::Message(message.into_owned()),
+            Event::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
             Event::Ping(payload) => Event::Ping(payload.into_owned()),
             Event::Pong(payload) => Event::Pong(payload.into_owned()),
             Event::Closed(closed) => Event::Closed(closed),
@@ -70,6 +73,12 @@ impl<'b> Input<'b> {
     #[inline]
     pub(crate) const fn rest(&self) -> &[u8] {
         self.rest
+    }
+
+    /// The next `count` bytes, or all if there are fewer, to be changed but not yet taken.
+    pub(crate) fn ahead(&mut self, count: usize) -> &mut [u8] {
+        let count = count.min(self.rest.len());
+        &mut self.rest[..count]
     }
 
     /// Splits off the next `count` bytes, or all if there are fewer.

@@ -1,4 +1,4 @@
-//! Messages: [`Message`] borrows what is sent or shown, [`MessageBuf`] is what a connection delivers.
+//! Messages: [`Message`] borrows what is sent or shown, [`MessageBuf`] and [`Chunk`] are what a connection delivers.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -29,6 +29,15 @@ impl<'a> Message<'a> {
         match *self {
             Self::Text(text) => Some(text),
             Self::Binary(_) => None,
+        }
+    }
+
+    /// Which of the two kinds it is.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
         }
     }
 
@@ -85,6 +94,15 @@ impl<'a> From<Text<'a>> for Message<'a> {
     fn from(text: Text<'a>) -> Self {
         Self::Text(text)
     }
+}
+
+/// The two kinds of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes that mean what the application says.
+    Binary,
 }
 
 /// Text of a message: UTF-8 by construction.
@@ -157,7 +175,7 @@ pub(crate) enum Payload<'b> {
 
 impl Payload<'_> {
     #[inline]
-    fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Payload::Borrowed(bytes) => bytes,
             Payload::Owned(bytes) => bytes,
@@ -226,6 +244,92 @@ impl<'b> MessageBuf<'b> {
         MessageBuf {
             kind: self.kind,
             payload: self.payload.into_owned(),
+        }
+    }
+}
+
+/// A part of a message, for a host that asked for messages in chunks.
+///
+/// Chunks lie as the bytes came: one may end within a character of a text, which is valid as a whole. A message's last
+/// chunk may be empty; no other is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk<'b> {
+    payload: Payload<'b>,
+    /// As wide as a register, for the reason that is told at `Kind`.
+    flags: usize,
+}
+
+impl<'b> Chunk<'b> {
+    const TEXT: usize = 1;
+    const FIRST: usize = 2;
+    const LAST: usize = 4;
+
+    /// A chunk that the reader has validated.
+    pub(crate) const fn new(payload: Payload<'b>, is_text: bool, is_first: bool, is_last: bool) -> Self {
+        let mut flags = 0;
+        if is_text {
+            flags |= Self::TEXT;
+        }
+        if is_first {
+            flags |= Self::FIRST;
+        }
+        if is_last {
+            flags |= Self::LAST;
+        }
+        Self { payload, flags }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.payload.as_bytes()
+    }
+
+    /// What the message is.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        if self.flags & Self::TEXT == 0 {
+            MessageKind::Binary
+        } else {
+            MessageKind::Text
+        }
+    }
+
+    /// Whether the message begins here.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.flags & Self::FIRST != 0
+    }
+
+    /// Whether the message ends here.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.flags & Self::LAST != 0
+    }
+
+    /// Whether the bytes lie in those that were lent to `handle_bytes`.
+    ///
+    /// They then end where [`Input::consumed`](super::Input::consumed) stands right after the event.
+    #[must_use]
+    pub const fn is_borrowed(&self) -> bool {
+        matches!(self.payload, Payload::Borrowed(_))
+    }
+
+    /// The buffer, if the chunk has one of its own; `None` if it lies in the lent bytes.
+    #[must_use]
+    pub fn into_owned_buffer(self) -> Option<Vec<u8>> {
+        match self.payload {
+            Payload::Borrowed(_) => None,
+            Payload::Owned(bytes) => Some(bytes),
+        }
+    }
+
+    /// The same chunk in a buffer of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Chunk<'static> {
+        Chunk {
+            payload: self.payload.into_owned(),
+            flags: self.flags,
         }
     }
 }

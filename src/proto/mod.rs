@@ -7,7 +7,7 @@
 //! | family | what it is | here |
 //! |---|---|---|
 //! | `handle_*` | something happened: bytes, the end of the bytes, a time-out | `handle_bytes`, `handle_end`, `handle_timeout` |
-//! | verbs | the application wants something | `accept`, `refuse`, `send`, `ping`, `pong`, `close` |
+//! | verbs | the application wants something | `accept`, `refuse`, `send`, `begin_message`, `send_chunk`, `ping`, `pong`, `close` |
 //! | `poll_*` | what comes out | `poll_event`, `poll_transmit`, `poll_timeout` |
 //!
 //! After each `handle_*` (and after `accept` and `refuse`) the host calls [`poll_event`](Connection::poll_event) until it
@@ -61,6 +61,7 @@
 
 mod assembling;
 mod close;
+mod compression;
 mod config;
 mod connection;
 mod entropy;
@@ -71,9 +72,11 @@ mod event;
 pub mod fuzzing;
 mod handshake;
 mod message;
+mod outgoing;
 mod output;
 mod receive;
 mod role;
+mod sending;
 mod state;
 mod time;
 mod wire;
@@ -85,7 +88,7 @@ pub use entropy::Entropy;
 pub use error::{BadRequest, Failure, Misuse, Phase, Violation};
 pub use event::{Event, Input};
 pub use handshake::{Accept, ClientRequest, Headers, Opened, Refusal, Request, Response};
-pub use message::{ControlPayload, Message, MessageBuf, NotUtf8, Text};
+pub use message::{Chunk, ControlPayload, Message, MessageBuf, MessageKind, NotUtf8, Text};
 pub use role::Side;
 pub use state::State;
 pub use time::Instant;

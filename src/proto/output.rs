@@ -65,20 +65,25 @@ impl Output {
         })
     }
 
-    /// Drops every frame of which nothing was sent. Gives how many of them were messages.
-    pub(crate) fn discard_unsent(&mut self) -> usize {
+    /// Drops every frame of which nothing was sent.
+    pub(crate) fn discard_unsent(&mut self) -> Discarded {
         let keep = match self.written {
             0 => 0,
             written => self.units().find(|end| *end >= written).unwrap_or(self.bytes.len()),
         };
-        let messages = core::iter::once(keep)
-            .chain(self.units().filter(|end| *end > keep))
-            .filter(|start| self.bytes.get(*start..).is_some_and(header::is_message_frame))
-            .count();
+        let mut discarded = Discarded::default();
+        for start in core::iter::once(keep).chain(self.units().filter(|end| *end > keep)) {
+            let frame = self.bytes.get(start..).unwrap_or_default();
+            if header::is_message_frame(frame) {
+                discarded.messages += 1;
+            } else if header::is_continuation(frame) && discarded.messages == 0 {
+                discarded.cut = true;
+            }
+        }
         self.bytes.truncate(keep);
         // The last byte that waited may have been dropped.
         self.transmitted(0);
-        messages
+        discarded
     }
 
     /// The first `count` waiting bytes were sent; gives how many there really were.
@@ -105,6 +110,15 @@ impl Output {
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
         (self.bytes.is_empty() && self.bytes.capacity() > 0).then(|| mem::take(&mut self.bytes))
     }
+}
+
+/// What was dropped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Discarded {
+    /// Messages of which nothing had been sent.
+    pub(crate) messages: usize,
+    /// The rest of a message was dropped whose begin had been sent.
+    pub(crate) cut: bool,
 }
 
 /// Length of the HTTP head at the start of `bytes`, which is whole.
@@ -218,7 +232,7 @@ mod tests {
 
     fn frame(opcode: Opcode, length: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
-        header::encode(&mut bytes, opcode, length, None);
+        header::encode(&mut bytes, header::first_byte(opcode, true, false), length, None);
         bytes.resize(bytes.len() + length, 1);
         bytes
     }
@@ -257,18 +271,46 @@ mod tests {
             bytes: output.bytes.clone(),
             ..output
         };
-        assert_eq!(early.discard_unsent(), 3);
+        assert_eq!(early.discard_unsent().messages, 3);
         assert_eq!(early.pending(), b"P/1.1 101 \r\n\r\n");
 
         // All but the last byte of the long frame leave.
         output.transmitted(14 + frames[0].len() + frames[1].len() + frames[2].len() - 1);
         output.append(0).extend_from_slice(&frames[0]);
-        assert_eq!(output.discard_unsent(), 2);
+        assert_eq!(output.discard_unsent().messages, 2);
         assert_eq!(output.pending(), [1]);
         output.transmitted(1);
         output.append(0).extend_from_slice(&frames[0]);
-        assert_eq!(output.discard_unsent(), 1);
+        assert_eq!(output.discard_unsent().messages, 1);
         assert_eq!((output.len(), output.bytes.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_message_that_is_cut_in_two_is_told() {
+        let mut output = Output::default();
+        let mut fragment = |opcode, fin: bool| {
+            output
+                .append(0)
+                .extend_from_slice(&[header::first_byte(opcode, fin, false), 1, 7]);
+        };
+        fragment(Opcode::Text, false);
+        fragment(Opcode::Ping, true);
+        fragment(Opcode::Continuation, true);
+        fragment(Opcode::Binary, true);
+        let mut unsent = Output {
+            bytes: output.bytes.clone(),
+            written: 0,
+        };
+        assert_eq!(
+            unsent.discard_unsent(),
+            Discarded {
+                messages: 2,
+                cut: false
+            }
+        );
+        output.transmitted(1);
+        assert_eq!(output.discard_unsent(), Discarded { messages: 1, cut: true });
+        assert_eq!(output.pending(), [1, 7]);
     }
 
     #[test]

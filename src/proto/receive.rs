@@ -12,6 +12,9 @@ use super::wire::header::{self, Header, Opcode};
 use super::wire::{close, mask, utf8};
 use super::{Closed, Entropy, Event, Failure, Input, Phase, Response, Violation};
 
+/// Most bytes of a compressed message that are inflated for one chunk.
+const CHUNK_BYTES: usize = 16 << 10;
+
 /// What one step of reading gave: an event, or the need for more bytes.
 type Step<'b> = Result<Option<Event<'b>>, Violation>;
 
@@ -24,6 +27,7 @@ impl Connection {
             && self.reading.is_between_frames()
             && self.assembly.is_idle()
             && self.rare.is_none()
+            && !self.will_deliver_chunks
             && let Some(event) = self.read_whole(input)
         {
             return Some(event);
@@ -122,13 +126,14 @@ impl Connection {
             Fate::Ended => Failure::Lost,
             Fate::TimedOut => Failure::TimedOut(phase),
         };
-        if let (Failure::TimedOut(_), Some(opening)) = (&failure, self.opening.as_deref())
+        let opening = self.rare.as_mut().and_then(|rare| rare.opening.take());
+        if let (Failure::TimedOut(_), Some(opening)) = (&failure, &opening)
             && let Some(status) = opening.timeout_status()
         {
             Response::new(status).write(self.output.append(0));
         }
         // A refusal is more worth than how its body ended.
-        let failure = match self.opening.take().map(|opening| *opening) {
+        let failure = match opening.map(|opening| *opening) {
             Some(Opening::Body(body)) => {
                 Failure::Refused(Box::new(body.into_refusal(matches!(failure, Failure::Lost))))
             }
@@ -147,7 +152,7 @@ impl Connection {
     /// Reads the opening handshake's part of `input`.
     fn read_opening<'b>(&mut self, input: &mut Input<'b>) -> Step<'b> {
         let limits = &self.config.limits;
-        let Some(opening) = self.opening.as_deref_mut() else {
+        let Some(opening) = self.rare.as_mut().and_then(|rare| rare.opening.as_deref_mut()) else {
             input.take(usize::MAX);
             return Ok(None);
         };
@@ -198,7 +203,7 @@ impl Connection {
                 }
                 client::Progress::Opened { consumed, opened } => {
                     input.take(consumed);
-                    self.open();
+                    self.open(&opened);
                     Ok(Some(Event::Opened(Box::new(opened))))
                 }
                 client::Progress::Refused { consumed, body } => {
@@ -213,7 +218,8 @@ impl Connection {
 
     /// Reads a refusal's body; gives the refusal when it is whole.
     fn read_body<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
-        let Some(Opening::Body(body)) = self.opening.as_deref_mut() else {
+        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_deref_mut());
+        let Some(Opening::Body(body)) = opening else {
             return None;
         };
         let (consumed, done) = body.read(input.rest());
@@ -221,7 +227,7 @@ impl Connection {
         if !done {
             return None;
         }
-        let opening = self.opening.take().map(|opening| *opening);
+        let opening = self.rare().opening.take().map(|opening| *opening);
         self.end(None);
         match opening {
             Some(Opening::Body(body)) => Some(Event::Failed(Failure::Refused(Box::new(body.into_refusal(false))))),
@@ -258,26 +264,25 @@ impl Connection {
                 let Some(header) = self.read_header(input)? else {
                     return Ok(None);
                 };
-                self.assembly.admit(&header, &self.config.limits)?;
+                if self.assembly.is_idle() {
+                    self.delivers_chunks = self.will_deliver_chunks;
+                }
+                let limits = (!self.delivers_chunks).then_some(&self.config.limits);
+                self.assembly.admit(&header, limits)?;
                 if let Some(event) = self.begin_frame(&header, input, entropy)? {
                     return Ok(Some(event));
                 }
             }
-            if let Reading::Payload(frame) = &mut self.reading {
-                let bytes = input.take(frame.share(input.rest().len()));
-                frame.unmask(bytes);
-                let frame = *frame;
-                if frame.opcode.is_control() {
-                    self.rare().control.extend_from_slice(bytes);
+            if let Reading::Payload(frame) = self.reading {
+                let event = if frame.opcode.is_control() {
+                    self.read_control(frame, input, entropy)
+                } else if self.assembly.is_compressed() {
+                    self.read_compressed(frame, input)
                 } else {
-                    self.assembly.push(bytes)?;
-                }
-                if !frame.is_complete() {
-                    return Ok(None);
-                }
-                self.reading = Reading::START;
-                if let Some(event) = self.finish_frame(frame, entropy)? {
-                    return Ok(Some(event));
+                    self.read_data(frame, input)
+                }?;
+                if event.is_some() || matches!(self.reading, Reading::Payload(_)) {
+                    return Ok(event);
                 }
             }
         }
@@ -286,13 +291,14 @@ impl Connection {
     /// Reads a header, the start of which may have come before.
     fn read_header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Violation> {
         let masked = self.side.peer().masks();
+        let compression = self.compression.is_agreed();
         let Reading::Header { bytes, len } = &mut self.reading else {
             return Ok(None);
         };
         let held = usize::from(*len);
         let new = input.rest().len().min(bytes.len() - held);
         bytes[held..held + new].copy_from_slice(&input.rest()[..new]);
-        match header::decode(&bytes[..held + new], masked)? {
+        match header::decode(&bytes[..held + new], masked, compression)? {
             Some(header) => {
                 input.take(header.bytes - held);
                 *len = 0;
@@ -314,11 +320,16 @@ impl Connection {
         input: &mut Input<'b>,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<Event<'b>>, Violation> {
-        let is_message = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
         let lies_here = header.length <= input.rest().len() as u64;
-        if !lies_here || !(is_message || header.opcode.is_control()) {
-            if !header.opcode.is_control() {
-                self.assembly.begin_frame(header.opcode);
+        let is_control = header.opcode.is_control();
+        let is_whole = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let is_plain_message = is_whole && !header.compressed && !self.delivers_chunks;
+        if !lies_here || !(is_plain_message || is_control) {
+            if !is_control {
+                self.assembly.begin_frame(header);
+                if header.compressed {
+                    self.compression.begin_inflating();
+                }
             }
             self.reading = Reading::Payload(Frame::new(header));
             return Ok(None);
@@ -327,7 +338,7 @@ impl Connection {
         let payload = input.take(header.length as usize);
         mask::apply(payload, header.key);
         let payload = &*payload;
-        if header.opcode.is_control() {
+        if is_control {
             return self.finish_control(header.opcode, Payload::Borrowed(payload), entropy);
         }
         let is_text = header.opcode == Opcode::Text;
@@ -340,18 +351,118 @@ impl Connection {
         ))))
     }
 
-    /// A gathered frame is complete.
-    fn finish_frame<'b>(&mut self, frame: Frame, entropy: &mut dyn Entropy) -> Step<'b> {
-        if frame.opcode.is_control() {
-            let payload = mem::take(&mut self.rare().control);
-            let event = self.finish_control(frame.opcode, Payload::Owned(payload), entropy);
-            self.tidy();
-            return event;
+    /// Reads on in a control frame that came in pieces.
+    fn read_control<'b>(
+        &mut self,
+        mut frame: Frame,
+        input: &mut Input<'b>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Option<Event<'b>>, Violation> {
+        let bytes = input.take(frame.share(input.rest().len()));
+        frame.unmask(bytes);
+        self.rare().control.extend_from_slice(bytes);
+        if !frame.is_complete() {
+            self.reading = Reading::Payload(frame);
+            return Ok(None);
         }
-        if !frame.fin {
+        self.reading = Reading::START;
+        let payload = mem::take(&mut self.rare().control);
+        let event = self.finish_control(frame.opcode, Payload::Owned(payload), entropy);
+        self.tidy();
+        event
+    }
+
+    /// Reads on in a data frame that is not compressed.
+    fn read_data<'b>(&mut self, mut frame: Frame, input: &mut Input<'b>) -> Step<'b> {
+        let share = frame.share(input.rest().len());
+        let is_last = frame.fin && frame.ends_within(share);
+        let bytes = input.ahead(share);
+        frame.unmask(bytes);
+        self.reading = if frame.is_complete() {
+            Reading::START
+        } else {
+            Reading::Payload(frame)
+        };
+        if self.delivers_chunks {
+            let (good, fault) = self.assembly.validate_chunk(bytes);
+            return self.deliver(Payload::Borrowed(input.take(good)), is_last, fault);
+        }
+        self.assembly.push(bytes)?;
+        input.take(share);
+        if !is_last {
             return Ok(None);
         }
         Ok(Some(Event::Message(self.assembly.finish()?)))
+    }
+
+    /// Reads on in a frame of a compressed message.
+    ///
+    /// What comes out of it may have to wait for the host to take what came out before: then not all of the frame's
+    /// bytes in `input` are read, and those that are not must be masked as they were.
+    fn read_compressed<'b>(&mut self, mut frame: Frame, input: &mut Input<'b>) -> Step<'b> {
+        let limits = &self.config.limits;
+        let share = frame.share(input.rest().len());
+        let is_last = frame.fin && frame.ends_within(share);
+        // A message's bound is met when one byte more comes out.
+        let most_bytes = if self.delivers_chunks {
+            CHUNK_BYTES
+        } else {
+            self.assembly.room(limits).saturating_add(1)
+        };
+        let piece = input.ahead(share);
+        frame.mask_ahead(piece);
+        let sink = self.assembly.sink();
+        let (inflated, result) = self.compression.inflate(piece, is_last, sink, most_bytes, limits);
+        let (consumed, is_done, mut fault) = match result {
+            Ok(step) => (step.consumed, step.is_done, None),
+            Err(fault) => (share, true, Some(fault)),
+        };
+        input.take(consumed);
+        frame.advance(consumed);
+        frame.mask_ahead(input.ahead(share - consumed));
+        let is_complete = is_done && frame.is_complete();
+        self.reading = if is_complete {
+            Reading::START
+        } else {
+            Reading::Payload(frame)
+        };
+        let is_over = is_last && is_complete;
+        // What came out before a fault is looked at first, as it would be had the fault come in another read.
+        if self.delivers_chunks {
+            let (payload, invalid) = self.assembly.take_inflated();
+            fault = invalid.or(fault);
+            return self.deliver(Payload::Owned(payload), is_over, fault);
+        }
+        self.assembly.validate_last(inflated)?;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        if inflated == most_bytes {
+            return Err(Violation::MessageTooBig);
+        }
+        if !is_over {
+            return Ok(None);
+        }
+        Ok(Some(Event::Message(self.assembly.finish()?)))
+    }
+
+    /// Hands out a chunk. A `fault` that was found behind it is the event after: had the input been cut between the two,
+    /// the chunk would have come before as well.
+    fn deliver<'b>(&mut self, payload: Payload<'b>, is_last: bool, fault: Option<Violation>) -> Step<'b> {
+        let fault = fault.or_else(|| (is_last && !self.assembly.may_end()).then_some(Violation::TextNotUtf8));
+        let is_last = is_last && fault.is_none();
+        if payload.as_bytes().is_empty() && !is_last {
+            if let Payload::Owned(buffer) = payload {
+                self.assembly.lend(buffer);
+            }
+            return fault.map_or(Ok(None), Err);
+        }
+        let chunk = self.assembly.chunk(payload, is_last);
+        if let Some(fault) = fault {
+            let failed = self.fail(fault);
+            self.rare().news = Some(failed);
+        }
+        Ok(Some(Event::Chunk(chunk)))
     }
 
     /// A control frame is there (RFC 6455 section 5.5).

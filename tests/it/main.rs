@@ -40,6 +40,8 @@ mod flows_secure_echo;
 
 // The examples that do without the engine.
 mod examples;
+// Messages in chunks, sent and received.
+mod proto_chunks;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
@@ -73,6 +75,9 @@ mod interop;
 // The engine: slow readers, water marks, pause and resume.
 #[cfg(feature = "net")]
 mod engine_bounds;
+// Messages in chunks through the loop.
+#[cfg(feature = "net")]
+mod engine_chunks;
 // The engine: how streams end, and draining.
 #[cfg(feature = "net")]
 mod engine_closing;

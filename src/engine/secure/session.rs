@@ -8,6 +8,7 @@ use crate::engine::engine::Engine;
 use crate::engine::error::{Failure, Misuse};
 use crate::engine::events::{Entry, Events};
 use crate::engine::id::StreamId;
+use crate::engine::reading::COMPRESSED_READ_BYTES;
 use crate::engine::seam::Sys;
 use crate::engine::stream::{Flags, Phase, Stream};
 use crate::tls::Session;
@@ -128,7 +129,11 @@ impl<S: Sys> Stream<S> {
                 self.flags.set(Flags::READABLE);
                 return false;
             }
-            match secure.session.read(&mut events.arena[start..]) {
+            let mut asked = events.room();
+            if self.conn.inflates() {
+                asked = asked.min(COMPRESSED_READ_BYTES);
+            }
+            match secure.session.read(&mut events.arena[start..start + asked]) {
                 0 => {
                     if secure.session.peer_closed() {
                         self.handle_eof(id, core, events);

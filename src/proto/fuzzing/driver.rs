@@ -137,7 +137,7 @@ impl Trace {
                 Event::Message(message) => connection.send(message.as_message(), entropy).unwrap(),
                 // What the events before gave cause to send goes out before the answer to a Close.
                 Event::Closed(_) | Event::Failed(_) => drop(connection.send(Message::from("late"), entropy)),
-                Event::Opened(_) | Event::Ping(_) | Event::Pong(_) => {}
+                Event::Opened(_) | Event::Chunk(_) | Event::Ping(_) | Event::Pong(_) => {}
             }
             self.events.push(event.into_owned());
         }
@@ -176,7 +176,7 @@ impl Trace {
                 Event::Pong(payload) => Seen::Pong(payload.as_bytes().to_vec()),
                 Event::Closed(closed) => Seen::Close(closed.code.map(|code| code.as_u16()), closed.reason.clone()),
                 Event::Failed(Failure::Violation(violation)) => Seen::Violation(*violation),
-                other @ (Event::Request(_) | Event::Opened(_) | Event::Failed(_)) => {
+                other @ (Event::Request(_) | Event::Opened(_) | Event::Chunk(_) | Event::Failed(_)) => {
                     panic!("{:?}: {other:?}", self.start)
                 }
             })

@@ -51,6 +51,8 @@ impl Opcode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) fin: bool,
+    /// RSV1: the frame begins a compressed message (RFC 7692 section 6).
+    pub(crate) compressed: bool,
     pub(crate) opcode: Opcode,
     /// Length of the payload, in bytes.
     pub(crate) length: u64,
@@ -63,11 +65,14 @@ pub(crate) struct Header {
 /// Decodes the header at the start of `bytes`; `None` if it isn't complete.
 ///
 /// Each rule is checked as soon as the bytes that it speaks of are there, so that an invalid header never has to be
-/// waited for. `masked` says whether the peer's frames must carry a mask.
-pub(crate) fn decode(bytes: &[u8], masked: bool) -> Result<Option<Header>, Violation> {
+/// waited for. `masked` says whether the peer's frames must carry a mask, `compression` whether permessage-deflate was
+/// agreed on.
+pub(crate) fn decode(bytes: &[u8], masked: bool, compression: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    // Without an extension that gives them a meaning, the reserved bits must be zero.
-    if first & 0x70 != 0 {
+    // Without an extension that gives them a meaning, the reserved bits must be zero. RFC 7692 section 6 gives one to
+    // RSV1, on the first frame of a message alone.
+    let compressed = compression && matches!(first & 0x7F, 0x41 | 0x42);
+    if first & 0x70 != 0 && !compressed {
         return Err(Violation::ReservedBits);
     }
     let fin = first & 0x80 != 0;
@@ -99,6 +104,7 @@ pub(crate) fn decode(bytes: &[u8], masked: bool) -> Result<Option<Header>, Viola
     }
     Ok(Some(Header {
         fin,
+        compressed,
         opcode,
         length,
         key,
@@ -163,10 +169,25 @@ pub(crate) fn is_message_frame(queued: &[u8]) -> bool {
     queued.first().is_some_and(|first| matches!(first & 0x0F, 0x1 | 0x2))
 }
 
-/// Appends the header of an unfragmented frame, with the shortest form of its length; `key` is there if it is masked.
+/// Whether a frame at the start of `queued` goes on with a message that was begun before.
+pub(crate) fn is_continuation(queued: &[u8]) -> bool {
+    queued
+        .first()
+        .is_some_and(|first| first & 0x0F == Opcode::Continuation.as_bits())
+}
+
+/// The first byte of a header: what the frame is, whether it is its message's last, whether it begins a compressed one.
 #[inline]
-pub(crate) fn encode(output: &mut Vec<u8>, opcode: Opcode, length: usize, key: Option<[u8; 4]>) {
-    let first = 0x80 | opcode.as_bits();
+pub(crate) const fn first_byte(opcode: Opcode, fin: bool, compressed: bool) -> u8 {
+    let fin = if fin { 0x80 } else { 0 };
+    let rsv1 = if compressed { 0x40 } else { 0 };
+    fin | rsv1 | opcode.as_bits()
+}
+
+/// Appends a header that begins with the byte `first`, with the shortest form of the length; `key` is there if the frame
+/// is masked.
+#[inline]
+pub(crate) fn encode(output: &mut Vec<u8>, first: u8, length: usize, key: Option<[u8; 4]>) {
     let mask = if key.is_some() { 0x80 } else { 0 };
     match length {
         // The casts keep the value: each arm bounds it.
@@ -191,7 +212,7 @@ mod tests {
 
     fn encoded(length: usize, key: Option<[u8; 4]>) -> Vec<u8> {
         let mut output = Vec::new();
-        encode(&mut output, Opcode::Binary, length, key);
+        encode(&mut output, first_byte(Opcode::Binary, true, false), length, key);
         output
     }
 
@@ -201,12 +222,12 @@ mod tests {
             for key in [None, Some([1, 2, 3, 4])] {
                 let bytes = encoded(length, key);
                 assert_eq!(bytes.len(), encoded_bytes(length, key.is_some()));
-                let header = decode(&bytes, key.is_some()).unwrap().unwrap();
+                let header = decode(&bytes, key.is_some(), false).unwrap().unwrap();
                 assert_eq!((header.length, header.bytes), (length as u64, bytes.len()));
                 assert_eq!(header.key, key.unwrap_or_default());
                 for cut in 0..bytes.len() {
                     assert_eq!(
-                        decode(&bytes[..cut], key.is_some()),
+                        decode(&bytes[..cut], key.is_some(), false),
                         Ok(None),
                         "length {length} cut at {cut}"
                     );
@@ -230,9 +251,24 @@ mod tests {
             (&[0x82, 127, 0x80], Violation::LengthOverflow),
             (&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], Violation::LengthNotMinimal),
         ] {
-            assert_eq!(decode(bytes, false), Err(violation), "{bytes:x?}");
-            assert_eq!(decode(&bytes[..bytes.len() - 1], false), Ok(None), "{bytes:x?}");
+            assert_eq!(decode(bytes, false, false), Err(violation), "{bytes:x?}");
+            assert_eq!(decode(&bytes[..bytes.len() - 1], false, false), Ok(None), "{bytes:x?}");
         }
-        assert_eq!(decode(&[0x81, 0x05], true), Err(Violation::Unmasked));
+        assert_eq!(decode(&[0x81, 0x05], true, false), Err(Violation::Unmasked));
+    }
+
+    #[test]
+    fn the_bit_of_compression_counts_where_a_message_begins() {
+        for first in [0xC1, 0xC2, 0x41, 0x42] {
+            let header = decode(&[first, 0], false, true).unwrap().unwrap();
+            assert!(header.compressed, "{first:x}");
+            assert_eq!(header.fin, first >= 0x80);
+            assert_eq!(first_byte(header.opcode, header.fin, true), first);
+            assert_eq!(decode(&[first], false, false), Err(Violation::ReservedBits));
+        }
+        for first in [0xC0, 0x40, 0xC8, 0xC9, 0xCA, 0xC3, 0xE1, 0xD1, 0xF1, 0xA1, 0x91] {
+            assert_eq!(decode(&[first], false, true), Err(Violation::ReservedBits), "{first:x}");
+        }
+        assert!(!decode(&[0x81, 0], false, true).unwrap().unwrap().compressed);
     }
 }

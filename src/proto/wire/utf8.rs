@@ -29,6 +29,13 @@ impl Validator {
         self.keep(tail)
     }
 
+    /// How many bytes of a `piece` that [`feed`](Self::feed) found invalid come before the first bad one.
+    #[cold]
+    pub(crate) fn before_invalid(mut self, piece: &[u8]) -> usize {
+        let bad = piece.iter().position(|&byte| self.feed(&[byte]).is_err());
+        bad.unwrap_or(piece.len())
+    }
+
     /// Whether the text may end here.
     pub(crate) const fn is_complete(&self) -> bool {
         self.pending_len == 0
@@ -122,6 +129,20 @@ mod tests {
                     "{bytes:x?} / {chunk}"
                 ),
             }
+        }
+    }
+
+    #[test]
+    fn what_comes_before_the_first_bad_byte() {
+        let mut begun = Validator::default();
+        begun.feed(b"a\xe2").unwrap();
+        for (piece, good) in [
+            (&b"\x82\xacb\xff\xff"[..], 3),
+            (b"x", 0),
+            (b"\x82\xac\xc3", 3),
+            (b"\x82x", 1),
+        ] {
+            assert_eq!(begun.before_invalid(piece), good, "{piece:x?}");
         }
     }
 
