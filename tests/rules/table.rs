@@ -34,7 +34,13 @@ pub(crate) fn row(room: &str) -> Option<&'static Row> {
 pub(crate) const ROWS: &[Row] = &[
     Row {
         room: "proto",
-        grants: &[("httparse", Yes), ("sha1", Yes), ("base64", Yes), ("simdutf8", Yes)],
+        grants: &[
+            ("httparse", Yes),
+            ("sha1", Yes),
+            ("base64", Yes),
+            ("simdutf8", Yes),
+            ("cpufeatures", Yes),
+        ],
         must_not_know: "std, sockets, clocks, threads, TLS, the engine",
     },
     Row {

@@ -78,7 +78,7 @@ fn client() -> Cases {
     let memory = Memory::new(Vec::new());
     task.add("the answer alone", move || {
         for _ in 0..COUNT {
-            memory.rewind();
+            memory.clear();
             memory.put(REQUEST.as_bytes());
             memory.answer(answer);
         }
@@ -90,7 +90,7 @@ fn client() -> Cases {
     let mut buffer = vec![0; 4096];
     task.add("wsloop", move || {
         for _ in 0..COUNT {
-            memory.rewind();
+            memory.clear();
             let client = Connection::client(config.clone(), &request, Instant::ZERO, &mut random);
             let mut client = client.expect("the request is valid");
             send(&mut client, &memory, &mut random);
@@ -106,7 +106,7 @@ fn client() -> Cases {
     let memory = Memory::new(Vec::new());
     task.add("tungstenite", move || {
         for _ in 0..COUNT {
-            memory.rewind();
+            memory.clear();
             let request = URI.into_client_request().expect("the address is valid");
             let waiting = match tungstenite::client(request, memory.clone()) {
                 Err(HandshakeError::Interrupted(waiting)) => waiting,
@@ -123,7 +123,7 @@ fn client() -> Cases {
     task.add("tokio-websockets", move || {
         let mut context = Context::from_waker(Waker::noop());
         for _ in 0..COUNT {
-            memory.rewind();
+            memory.clear();
             let mut opening = pin!(builder.connect_on(memory.clone()));
             assert!(opening.as_mut().poll(&mut context).is_pending());
             memory.answer(answer);

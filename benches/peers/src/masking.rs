@@ -1,6 +1,6 @@
 //! The exclusive or alone. What wsloop has for it is no part of its interface, so its file is compiled in here.
 
-#[path = "../../../src/proto/wire/mask.rs"]
+#[path = "../../../src/proto/wire/mask/mod.rs"]
 mod mask;
 
 use std::hint::black_box;

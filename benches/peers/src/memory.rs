@@ -40,6 +40,12 @@ impl Memory {
         state.written = 0;
     }
 
+    /// Nothing is there to be read, and nothing was written.
+    pub(crate) fn clear(&self) {
+        self.rewind();
+        self.0.borrow_mut().input.clear();
+    }
+
     /// Reads on from what `answer` makes of all that was written.
     pub(crate) fn answer(&self, answer: impl FnOnce(&[u8], &mut Vec<u8>)) {
         let mut state = self.0.borrow_mut();
