@@ -13,7 +13,7 @@
 //! | [`flow`] | `config.troy`: connectors and pipelines wired into a running service | `flow` |
 //!
 //! Linux is tested; macOS and the BSDs are meant to build; Windows is not supported.
-#![cfg_attr(not(any(test, feature = "engine", feature = "tls")), no_std)]
+#![cfg_attr(not(any(test, feature = "engine", feature = "tls", feature = "deflate")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

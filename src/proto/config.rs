@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "deflate")]
+use super::Deflate;
+
 /// How connections behave; shared by many of them as `Arc<Config>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -13,6 +16,11 @@ pub struct Config {
     /// From our own Close until the peer's; default 5 s. The peer may have much to read before it comes to our Close,
     /// but one that never answers must not keep the connection.
     pub closing_timeout: Duration,
+    /// Whether and how messages are compressed (permessage-deflate, RFC 7692); default `None`: neither offered nor agreed
+    /// on. It is not on by itself since what it costs, about 320 KiB and most of the time per message, pays for slow
+    /// networks alone.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
 }
 
 impl Default for Config {
@@ -21,6 +29,8 @@ impl Default for Config {
             limits: Limits::default(),
             opening_timeout: Duration::from_secs(10),
             closing_timeout: Duration::from_secs(5),
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 }
@@ -36,6 +46,13 @@ pub struct Limits {
     /// Frames that one received message may be cut into, empty ones counted; default 65,536, which is a 64 MiB message
     /// in fragments of 1 KiB. Past it: 1009.
     pub fragments: u32,
+    /// How many bytes a byte of a compressed message may become; default 200. What people and programs write comes to
+    /// less than 20; a thousand is what DEFLATE can do at most, with nothing but repetitions. Past it: 1009. Looked at
+    /// while the message is inflated (feature `deflate`), from [`inflate_ratio_from_bytes`](Self::inflate_ratio_from_bytes) on.
+    pub inflate_ratio: u32,
+    /// How long, in inflated bytes, a message must be for its [`inflate_ratio`](Self::inflate_ratio) to matter; default
+    /// 256 KiB, since a short one that repeats itself harms nobody.
+    pub inflate_ratio_from_bytes: u64,
     /// Request or response head, from the first byte to the empty line, in bytes; default 16 KiB, twice what browsers
     /// and proxies send at most. A server answers a longer one with 431, or 414 if it is all request target.
     pub head_bytes: usize,
@@ -61,6 +78,8 @@ impl Default for Limits {
             frame_bytes: 16 << 20,
             message_bytes: 64 << 20,
             fragments: 65_536,
+            inflate_ratio: 200,
+            inflate_ratio_from_bytes: 256 << 10,
             head_bytes: 16 << 10,
             head_fields: 100,
             refusal_body_bytes: 64 << 10,

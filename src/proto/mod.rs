@@ -64,6 +64,12 @@ mod close;
 mod compression;
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the connection is about to use it")
+)]
+mod deflate;
 mod entropy;
 mod error;
 mod event;
@@ -84,6 +90,8 @@ mod wire;
 pub use close::{CloseCode, Closed};
 pub use config::{Config, Limits};
 pub use connection::Connection;
+#[cfg(feature = "deflate")]
+pub use deflate::{Agreed, Contexts, Deflate};
 pub use entropy::Entropy;
 pub use error::{BadRequest, Failure, Misuse, Phase, Violation};
 pub use event::{Event, Input};

@@ -44,6 +44,8 @@ pub(super) fn config() -> Config {
             frame_bytes: 300,
             message_bytes: 400,
             fragments: 4,
+            inflate_ratio: 20,
+            inflate_ratio_from_bytes: 100,
             head_bytes: 400,
             head_fields: 10,
             refusal_body_bytes: 20,
