@@ -26,13 +26,18 @@ impl HeadBuffer {
     pub(crate) fn search(&self, new: &[u8], limit_bytes: usize) -> Search {
         let room = limit_bytes.saturating_sub(self.bytes.len());
         let visible = &new[..new.len().min(room)];
-        match visible
-            .iter()
-            .enumerate()
-            .skip(self.leading(visible))
-            .find(|&(at, &byte)| byte == b'\n' && self.ends_line_before(visible, at))
-        {
-            Some((at, _)) => Search::Ends(at + 1),
+        let mut read = self.leading(visible);
+        let end = loop {
+            let Some(line) = visible[read..].iter().position(|&byte| byte == b'\n') else {
+                break None;
+            };
+            read += line + 1;
+            if self.ends_line_before(visible, read - 1) {
+                break Some(read);
+            }
+        };
+        match end {
+            Some(end) => Search::Ends(end),
             None if new.len() >= room => Search::TooLong,
             None => Search::Open,
         }

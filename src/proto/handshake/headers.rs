@@ -77,9 +77,11 @@ impl Headers {
 
     /// Every value of the fields called `name`, which is compared without regard to case.
     pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        // As bytes: names would have to be validated to become text, and each rule looks through all of them.
+        self.fields
+            .iter()
+            .filter(move |field| self.text[field.name.clone()].eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| &self.text[field.value.clone()])
     }
 
     /// The value of the first field called `name`, if there is one and it is UTF-8.
