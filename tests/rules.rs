@@ -10,6 +10,8 @@
 
 #[path = "rules/planted.rs"]
 mod planted;
+#[path = "rules/protocol.rs"]
+mod protocol;
 #[path = "rules/table.rs"]
 mod table;
 #[path = "rules/tree.rs"]
@@ -124,42 +126,10 @@ fn every_dependency_has_its_line_in_the_architecture() {
 }
 
 #[test]
-fn the_files_and_tests_that_the_protocol_table_names_exist() {
+fn the_table_of_protocol_rules_holds() {
     let document = fs::read_to_string(package().join("docs/PROTOCOL.md")).unwrap();
-    let sources = rust_files("src/proto");
-    let code = sources
-        .values()
-        .chain(rust_files("tests/it").values())
-        .cloned()
-        .collect::<String>();
-    let (mut missing, mut seen) = (Vec::new(), 0);
-    for cells in document
-        .lines()
-        .map(|line| line.split('|').map(str::trim).collect::<Vec<_>>())
-    {
-        let [_, section, _, files, tests, _] = cells[..] else {
-            continue;
-        };
-        for file in files
-            .split(", ")
-            .filter(|file| file.ends_with(".rs") && !sources.contains_key(*file))
-        {
-            missing.push(format!("section {section}: src/proto/{file}"));
-        }
-        for test in tests
-            .split([',', ';'])
-            .filter_map(|test| test.trim().rsplit("::").next())
-        {
-            if test.contains('_') {
-                seen += 1;
-                if !code.contains(&format!("fn {test}(")) {
-                    missing.push(format!("section {section}: the test {test}"));
-                }
-            }
-        }
-    }
-    assert!(seen > 20, "the table's tests were not found");
-    assert_none(&missing, "names in docs/PROTOCOL.md of what does not exist");
+    let faults = protocol::faults(&document, &rust_files("src"), &rust_files("tests"));
+    assert_none(&faults, "faults in docs/PROTOCOL.md");
 }
 
 #[test]

@@ -109,7 +109,8 @@ impl<S: Sys> Stream<S> {
         self.try_next(id, core, sink);
     }
 
-    /// Tries one address after the other until an attempt is under way; if there are none left, that's the end.
+    /// Tries one address after the other until an attempt is under way; if there are none left, that's the end (RFC 6455
+    /// section 4.1, item 4).
     fn try_next(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         if let Some(socket) = self.socket.take() {
             core.sys.close(socket);
@@ -173,7 +174,7 @@ impl<S: Sys> Stream<S> {
         self.try_next(id, core, sink);
     }
 
-    /// Connected: TLS first, if it is spoken.
+    /// Connected: TLS first, if it is spoken (RFC 6455 section 4.1, item 5).
     #[cfg(feature = "tls")]
     fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         let Some((config, name)) = self.dial.as_ref().and_then(|dial| dial.options.tls.clone()) else {

@@ -39,7 +39,7 @@ impl<S: Sys> Stream<S> {
             self.close_socket(core);
             return true;
         }
-        // RFC 6455 section 7.1.1: the server closes first; a client waits for that for a reasonable time.
+        // RFC 6455 sections 5.5.1, 7.1.1 and 7.1.2: the server closes first; a client waits for that for a reasonable time.
         if self.is_server() && !self.flags.has(Flags::SHUT) && !self.shut_down(core) {
             return true;
         }

@@ -1,4 +1,4 @@
-//! From the host and the protocol to the socket: one write for all that a stream was given in a turn.
+//! From the host and the protocol to the socket (RFC 6455 section 6.1): one write for all that a stream was given in a turn.
 
 use std::io;
 use std::time::Duration;

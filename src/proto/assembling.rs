@@ -207,7 +207,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// The message is complete: hands it over, buffer and all, and is ready for the next.
+    /// The message is complete (RFC 6455 section 6.2): hands it over, buffer and all, and is ready for the next.
     pub(crate) fn finish(&mut self) -> Result<MessageBuf<'static>, Violation> {
         let done = mem::take(self);
         if !done.utf8.is_complete() {

@@ -35,7 +35,7 @@ impl Default for Config {
     }
 }
 
-/// Every bound on what a peer, or a slow one, can make us hold. All are finite by default.
+/// Every bound on what a peer, or a slow one, can make us hold (RFC 6455 section 10.4). All are finite by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Payload of one received frame, in bytes; default 16 MiB. A longer one fails the connection with 1009 as soon as

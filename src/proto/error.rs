@@ -113,7 +113,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The code of the Close that tells the peer; `None` during the opening handshake, when no frame can be sent.
+    /// The code of the Close that tells the peer (RFC 6455 sections 7.1.7 and 10.7); `None` during the opening handshake, when no frame can be sent.
     #[must_use]
     pub const fn close_code(self) -> Option<CloseCode> {
         match self {
@@ -182,7 +182,7 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
-/// What was wrong with a request that a server refused by itself (RFC 6455 sections 4.2.1 and 4.2.2).
+/// What was wrong with a request that a server refused by itself (RFC 6455 sections 4.2.1, 4.2.2 and 10.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BadRequest {
     /// Not an HTTP request: 400.

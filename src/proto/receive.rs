@@ -1,4 +1,4 @@
-//! How bytes become events: [`Connection::poll_event`] and what stands behind it.
+//! How bytes become events (RFC 6455 section 6.2): [`Connection::poll_event`] and what stands behind it.
 
 use alloc::boxed::Box;
 use core::mem;
@@ -111,7 +111,8 @@ impl Connection {
         self.meet_fate()
     }
 
-    /// All input is read: if the transport ended or time ran out, that is the last event.
+    /// All input is read: if the transport ended or time ran out, that is the last event (RFC 6455 sections 7.2.1 and
+    /// 7.2.2).
     fn meet_fate<'b>(&mut self) -> Option<Event<'b>> {
         if self.stage.has_ended() {
             return None;
@@ -257,7 +258,8 @@ impl Connection {
         Ok(event)
     }
 
-    /// Reads frames until one gives an event; `Ok(None)` means that `input` is read to its end.
+    /// Reads frames until one gives an event, control frames between fragments as well (RFC 6455 section 5.4), and checks
+    /// all of them (section 10.7); `Ok(None)` means that `input` is read to its end.
     fn read_frames<'b>(&mut self, input: &mut Input<'b>, entropy: &mut dyn Entropy) -> Step<'b> {
         loop {
             if let Reading::Header { .. } = self.reading {

@@ -1,4 +1,4 @@
-//! How messages become bytes: the verbs of [`Connection`] that send, and what stands behind them.
+//! How messages become bytes (RFC 6455 section 6.1): the verbs of [`Connection`] that send, and what stands behind them.
 
 use super::connection::Connection;
 use super::message::ControlPayload;
@@ -135,7 +135,7 @@ impl Connection {
         self.queue_control(Opcode::Pong, payload, entropy)
     }
 
-    /// Begins the closing handshake: queues our Close, after which nothing can be sent, also not the rest of a message in
+    /// Begins the closing handshake (RFC 6455 section 7.1.2): queues our Close, after which nothing can be sent, also not the rest of a message in
     /// chunks. Messages are still delivered until the peer's Close, which is awaited until `Config::closing_timeout` from
     /// `now`.
     ///
@@ -220,8 +220,9 @@ impl Connection {
         self.write_frame(header::first_byte(opcode, true, false), payload, entropy);
     }
 
-    /// Appends a frame: header, then the payload, copied once and masked where it lies. RFC 6455 section 5.3: a client
-    /// masks every frame with a fresh key.
+    /// Appends a frame: header, then the payload, copied once and masked where it lies, so that the application can't change
+    /// it any more (RFC 6455 section 10.3). Sections 5.1 and 5.3: a client masks every frame with a fresh key, its Close as
+    /// well (section 5.5.1).
     #[inline]
     fn write_frame(&mut self, first: u8, payload: &[u8], entropy: &mut (impl Entropy + ?Sized)) {
         let output = self.output.append(header::MAX_BYTES + payload.len());

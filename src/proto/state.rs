@@ -51,7 +51,8 @@ impl Stage {
         }
     }
 
-    /// Whether the application may send. RFC 6455 section 5.5.1: nothing after our own Close.
+    /// Whether the application may send. RFC 6455 sections 4.1 and 6.1: not before the connection is open; section 5.5.1:
+    /// nothing after our own Close.
     #[inline]
     pub(crate) const fn may_send(self) -> bool {
         match self {
@@ -76,7 +77,7 @@ impl Stage {
         }
     }
 
-    /// Our Close was queued.
+    /// Our Close was queued. RFC 6455 section 7.1.2: with the peer's come before, that is the end.
     pub(crate) const fn close_sent(self) -> Self {
         match self {
             Self::Open => Self::CloseSent,

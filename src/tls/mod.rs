@@ -1,4 +1,4 @@
-//! TLS sessions as sans-io state machines, on rustls with the ring provider.
+//! TLS sessions as sans-io state machines, on rustls with the ring provider (RFC 6455 section 10.6).
 //!
 //! A [`ServerConfig`] or [`ClientConfig`] is made once from PEM text and shared by all its sessions. A [`Session`] takes
 //! ciphertext and gives plaintext, takes plaintext and gives ciphertext; it knows no socket, no file and no clock. The

@@ -44,7 +44,8 @@ impl Session {
     }
 
     /// A session for a connection to a server whose certificate must be valid for `server_name`: a DNS name, or an IP
-    /// address (an IPv6 address may stand in brackets). A DNS name is also sent to the server (SNI).
+    /// address (an IPv6 address may stand in brackets). A DNS name is also sent to the server (SNI, which
+    /// RFC 6455 section 4.1 asks for).
     ///
     /// # Errors
     /// [`ErrorKind::BadName`] if `server_name` is neither; else only if the TLS library fails inside.

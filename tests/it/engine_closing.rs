@@ -1,11 +1,11 @@
 //! How streams end: both sides, in good order or not, with no last frame lost and one last event each.
 
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{ErrorKind, Write};
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use wsloop::engine::{Config, Event, Events, Failure, ListenOptions, Misuse};
+use wsloop::engine::{Config, ConnectOptions, Event, Events, Failure, ListenOptions, Misuse};
 use wsloop::proto::{self, CloseCode, Side};
 
 use super::engine_support::{BINARY, CLOSE, RawClient, Rig, TEXT, frame, serve};
@@ -233,6 +233,33 @@ fn a_peer_that_does_not_end_its_side_is_left_when_the_lingering_is_over() {
     client.read_head();
     assert_eq!(client.receive(), (CLOSE, vec![]));
     assert!(client.at_end());
+}
+
+/// RFC 6455 section 7.1.1: the server ends the transport, and a client waits for that.
+#[test]
+fn a_client_leaves_the_end_of_the_transport_to_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        assert!(socket.read().unwrap().is_close());
+        // Its answer has left; it calls that an error.
+        socket.flush().unwrap_err();
+        let socket = socket.get_mut();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        // Neither an end nor a reset: nothing.
+        std::io::Read::read(socket, &mut [0]).unwrap_err().kind()
+    });
+    let mut rig = Rig::new();
+    let options = ConnectOptions::new("127.0.0.1", port, "/");
+    let client = rig.event_loop.connect(options).unwrap();
+    rig.opened();
+    rig.event_loop.close(client, Some(CloseCode::NORMAL), "").unwrap();
+    rig.until(|_, _, event| matches!(event, Event::Closed(_)).then_some(()));
+    assert_eq!(rig.event_loop.stream_count(), 1);
+    rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
+    let kind = server.join().unwrap();
+    assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
 }
 
 #[test]

@@ -42,12 +42,6 @@ mod flows_secure_echo;
 mod examples;
 // Messages in chunks, sent and received.
 mod proto_chunks;
-// A naive second implementation of RFC 6455, to hold the real one against.
-mod naive;
-// Frames on generated traffic: `proto`, the naive implementation and tungstenite, side by side.
-mod proto_differential;
-// Generators of what a peer might send.
-mod proto_traffic;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.

@@ -6,7 +6,7 @@ use wsloop::proto::{
     Accept, ClientRequest, CloseCode, Config, Connection, Entropy, Event, Message, Misuse, Side, State,
 };
 
-use super::proto_world::{Counting, NOW, client, open, pair, read, server, written, written_text};
+use super::proto_world::{Counting, NOW, client, open, pair, read, request, server, written, written_text};
 
 /// A frame as it stands on the wire.
 struct Frame {
@@ -216,6 +216,25 @@ fn each_field_of_the_handshake_is_sent_once() {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{head}");
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_answered() {
+    for asked in [
+        "",
+        "Sec-WebSocket-Protocol: a\r\n",
+        "Sec-WebSocket-Extensions: x-none, x-mine; a=\"b\"\r\n",
+    ] {
+        let mut connection = server(Config::default());
+        read(&mut connection, request("Host:", &format!("{asked}Host:")).as_bytes());
+        connection.accept(&Accept::new()).unwrap();
+        let answer = written_text(&mut connection).to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+        assert!(
+            !answer.contains("sec-websocket-protocol") && !answer.contains("sec-websocket-extensions"),
+            "{answer}"
+        );
     }
 }
 

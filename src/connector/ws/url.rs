@@ -46,6 +46,7 @@ impl WsUrl {
         } else {
             format!("/{resource}")
         };
+        // RFC 6455 sections 11.1.1 and 11.1.2: others must be converted, which is left to the writer.
         if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(wrong(text, "a path is made of printable ASCII")
                 .help("write other characters in percent form, such as `%20` for a space"));

@@ -1,4 +1,5 @@
-//! TLS between a stream's socket and its protocol.
+//! TLS between a stream's socket and its protocol: all goes through it, the opening handshake included (RFC 6455 sections
+//! 4.1 and 4.2.2).
 
 use std::io;
 use std::vec::Vec;

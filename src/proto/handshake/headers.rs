@@ -93,7 +93,8 @@ impl Headers {
     }
 
     /// The items of a comma-separated list that may be spread over several fields (RFC 9110 section 5.6.1), without
-    /// empty ones. An item with bytes that are not UTF-8 is given as the empty string, so that no reader takes it.
+    /// empty ones. An item with bytes that are not UTF-8 is given as the empty string, so that no reader takes it
+    /// (RFC 6455 section 8.1).
     pub(crate) fn list<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.values(name)
             .flat_map(|value| value.split(|&byte| byte == b','))

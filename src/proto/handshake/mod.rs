@@ -33,7 +33,8 @@ pub(crate) enum Opening {
 
 impl Opening {
     /// What a server answers when time runs out: 408 to a request that has begun (RFC 9110 section 15.5.9), 503 if it was
-    /// its own host that did not answer. A client that sent nothing hears nothing, since it asked nothing.
+    /// its own host that did not answer. A client that sent nothing hears nothing, since it asked nothing. Then the connection is closed (RFC
+    /// 6455 section 7.2.2).
     pub(crate) fn timeout_status(&self) -> Option<u16> {
         match self {
             Self::Request(waiting) => waiting.has_begun().then_some(408),

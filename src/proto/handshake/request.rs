@@ -40,7 +40,7 @@ impl Request {
         absolute_form(&self.target).map_or(&self.target, |(_, _, resource)| resource)
     }
 
-    /// All header fields.
+    /// All header fields, those that mean nothing to the handshake as well (RFC 6455 section 4.2.1, item 10).
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
@@ -57,8 +57,8 @@ impl Request {
         }
     }
 
-    /// The `Origin` header. Browsers always send it, and a server that serves them should look at it (RFC 6455 section
-    /// 10.2).
+    /// The `Origin` header. Browsers always send it, and a server that serves them should look at it (RFC 6455 sections
+    /// 4.2.1 and 10.2); other clients can send what they like (section 10.1).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.headers.get("origin")
@@ -137,6 +137,7 @@ impl ClientRequest {
             return Err(Misuse::InvalidTarget);
         }
         check_headers(&self.headers)?;
+        // RFC 6455 section 4.1, item 10.
         for (index, name) in self.subprotocols.iter().enumerate() {
             if !is_token(name) || self.subprotocols[..index].contains(name) {
                 return Err(Misuse::InvalidSubprotocol);

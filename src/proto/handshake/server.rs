@@ -127,11 +127,11 @@ fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
     if !headers.list_has("connection", "upgrade") {
         return Err(BadRequest::Connection);
     }
-    // Item 6, before the key: a client of another version may have no key at all.
+    // Item 6, before the key: a client of another version may have no key at all. Section 11.3.5: one field.
     if headers.only("sec-websocket-version") != Some(b"13") {
         return Err(BadRequest::Version);
     }
-    // Item 5.
+    // Item 5, and section 11.3.1: one field.
     let key = headers
         .only("sec-websocket-key")
         .filter(|key| key::is_valid(key))

@@ -7,7 +7,7 @@ use crate::proto::{CloseCode, Misuse, Violation};
 /// Longest reason: a control frame's 125 bytes less two for the code.
 const REASON_BYTES: usize = 123;
 
-/// Code and reason of a received Close.
+/// Code and reason of a received Close (RFC 6455 sections 7.1.5 and 7.1.6).
 pub(crate) fn decode(payload: &[u8]) -> Result<(Option<CloseCode>, String), Violation> {
     match payload {
         [] => Ok((None, String::new())),

@@ -77,7 +77,7 @@ pub(crate) fn decode(bytes: &[u8], masked: bool, compression: bool) -> Result<Op
     }
     let fin = first & 0x80 != 0;
     let opcode = Opcode::from_bits(first & 0x0F)?;
-    // Section 5.5.
+    // Sections 5.4 and 5.5.
     if opcode.is_control() && !fin {
         return Err(Violation::ControlFragmented);
     }
@@ -185,7 +185,7 @@ pub(crate) const fn first_byte(opcode: Opcode, fin: bool, compressed: bool) -> u
 }
 
 /// Appends a header that begins with the byte `first`, with the shortest form of the length; `key` is there if the frame
-/// is masked.
+/// is masked, and then the mask bit is set (RFC 6455 section 5.3).
 #[inline]
 pub(crate) fn encode(output: &mut Vec<u8>, first: u8, length: usize, key: Option<[u8; 4]>) {
     let mask = if key.is_some() { 0x80 } else { 0 };

@@ -1,4 +1,4 @@
-//! UTF-8 that comes in pieces (RFC 6455 section 8.1, RFC 3629).
+//! UTF-8 that comes in pieces (RFC 6455 sections 5.6 and 8.1, RFC 3629).
 
 /// The bytes are not UTF-8, whatever may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
