@@ -63,8 +63,9 @@ pub struct Limits {
     /// What a client may send between its request and our answer, in bytes; default 64 KiB. RFC 6455 section 4.1 forbids
     /// it to send anything, but bytes that came in the same read are kept rather than lost.
     pub early_bytes: usize,
-    /// Pongs that may wait unsent, in bytes of frames, and 16 more for each that another frame keeps apart from the one
-    /// before; default 4 KiB. Past it only the latest ping will be answered, which RFC 6455 section 5.5.3 allows.
+    /// Pongs that may wait unsent, in bytes of frames; default 4 KiB. Past it only the latest ping will be answered, which
+    /// RFC 6455 section 5.5.3 allows. When pongs wait in more than 64 places of the queue, what lies between the others
+    /// counts as well.
     pub pong_queue_bytes: usize,
     /// Bytes that may wait to be sent; default 65 MiB: one message of the greatest default length and a MiB of others. A
     /// `send` or `ping` that would pass it is [`Misuse::QueueFull`](super::Misuse::QueueFull) and queues nothing. Pongs

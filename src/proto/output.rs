@@ -9,6 +9,9 @@ use super::wire::header;
 /// Written bytes are cut off the front only when they are this many and half of all, so that the copying is paid for.
 const COMPACT_BYTES: usize = 4 << 10;
 
+/// Up to here the buffer grows to its double.
+const DOUBLING_BYTES: usize = 64 << 10;
+
 /// Bytes that wait to be sent, in one buffer that the host may lend and take back.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -35,8 +38,23 @@ impl Output {
         if self.written >= COMPACT_BYTES && self.written >= self.bytes.len() / 2 {
             self.compact();
         }
-        self.bytes.reserve(more);
+        if self.bytes.capacity() - self.bytes.len() < more {
+            self.grow(more);
+        }
         &mut self.bytes
+    }
+
+    /// Makes room for `more` bytes: to the double while it is small, else by a quarter, so that a slow reader makes us
+    /// hold little more than what waits for it.
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let capacity = self.bytes.capacity();
+        if capacity < DOUBLING_BYTES {
+            self.bytes.reserve(more);
+        } else {
+            let spare = capacity - self.bytes.len();
+            self.bytes.reserve_exact(more.max(spare + capacity / 4));
+        }
     }
 
     #[cold]
@@ -63,6 +81,20 @@ impl Output {
             };
             Some(start)
         })
+    }
+
+    /// The pongs among what waits.
+    pub(crate) fn pongs(&self) -> Pongs {
+        let mut pongs = Pongs::default();
+        let mut start = 0;
+        for end in self.units() {
+            let unsent = end.saturating_sub(self.written.max(start));
+            if unsent > 0 && self.bytes.get(start..).is_some_and(header::is_pong) {
+                pongs.queued(unsent, end - self.written);
+            }
+            start = end;
+        }
+        pongs
     }
 
     /// Drops every frame of which nothing was sent.
@@ -127,7 +159,8 @@ fn head_bytes(bytes: &[u8]) -> usize {
     end.map_or(bytes.len(), |end| end + 4)
 }
 
-/// Knows which waiting bytes are pongs, so that a peer that pings and never reads can't make the queue grow.
+/// Knows which waiting bytes are pongs, so that a peer that pings and never reads can't make the queue grow. It is made
+/// only when as much waits as may be pongs, and counts from then on.
 #[derive(Debug, Default)]
 pub(crate) struct Pongs {
     /// Stretches of the queue that hold pongs and nothing else, in order.
@@ -139,6 +172,9 @@ pub(crate) struct Pongs {
     /// The latest ping's payload, if the bound kept it from being answered.
     latest: Option<Vec<u8>>,
 }
+
+/// In how many places of the queue pongs are told from what lies between them; past it that counts as pongs, too.
+const MAX_RUNS: usize = 64;
 
 /// Pongs that wait side by side. One entry for each pong would be several times as large as a small pong is.
 #[derive(Debug)]
@@ -154,25 +190,30 @@ impl Pongs {
         self.runs.is_empty() && self.latest.is_none()
     }
 
-    /// Whether less than the bound is held: pongs, and what is remembered of those that other frames keep apart.
-    pub(crate) fn has_room(&self, bound_bytes: usize) -> bool {
-        let apart = self.runs.len().saturating_sub(1);
-        self.bytes + apart * size_of::<Run>() < bound_bytes
+    /// Whether less than the bound is waiting.
+    pub(crate) const fn has_room(&self, bound_bytes: usize) -> bool {
+        self.bytes < bound_bytes
     }
 
     /// A pong of `frame_bytes` was queued; with it, `queued_bytes` wait in all.
     pub(crate) fn queued(&mut self, frame_bytes: usize, queued_bytes: usize) {
         let end = self.sent + queued_bytes as u64;
-        self.bytes += frame_bytes;
+        let full = self.runs.len() >= MAX_RUNS;
         match self.runs.back_mut() {
-            Some(run) if run.end + frame_bytes as u64 == end => {
+            Some(run) if full || run.end + frame_bytes as u64 == end => {
+                // No more than is queued, so the cast keeps it.
+                let more = (end - run.end) as usize;
                 run.end = end;
-                run.bytes += frame_bytes;
+                run.bytes += more;
+                self.bytes += more;
             }
-            Some(_) | None => self.runs.push_back(Run {
-                end,
-                bytes: frame_bytes,
-            }),
+            Some(_) | None => {
+                self.runs.push_back(Run {
+                    end,
+                    bytes: frame_bytes,
+                });
+                self.bytes += frame_bytes;
+            }
         }
     }
 
@@ -348,7 +389,30 @@ mod tests {
     }
 
     #[test]
-    fn pongs_side_by_side_are_remembered_as_one_and_others_count_for_more() {
+    fn pongs_are_found_in_the_queue() {
+        let mut output = Output::default();
+        output.append(0).extend_from_slice(b"HTTP/1.1 101 \r\n\r\n");
+        for frame in [
+            frame(Opcode::Pong, 3),
+            frame(Opcode::Ping, 9),
+            frame(Opcode::Pong, 2),
+            frame(Opcode::Pong, 0),
+            frame(Opcode::Text, 1),
+        ] {
+            output.append(0).extend_from_slice(&frame);
+        }
+        let runs = |output: &Output| -> Vec<_> { output.pongs().runs.iter().map(|run| (run.end, run.bytes)).collect() };
+        assert_eq!(runs(&output), [(22, 5), (39, 6)]);
+        output.transmitted(19);
+        assert_eq!(runs(&output), [(3, 3), (20, 6)]);
+        output.transmitted(18);
+        assert_eq!(runs(&output), [(2, 2)]);
+        output.transmitted(2);
+        assert!(output.pongs().is_idle());
+    }
+
+    #[test]
+    fn pongs_side_by_side_are_remembered_as_one() {
         let mut pongs = Pongs::default();
         for sent in 1..=100 {
             pongs.queued(2, 2 * sent);
@@ -356,12 +420,26 @@ mod tests {
         assert_eq!((pongs.runs.len(), pongs.bytes), (1, 200));
         // A frame of three bytes goes between.
         pongs.queued(2, 205);
-        assert!(!pongs.has_room(202 + size_of::<Run>()) && pongs.has_room(203 + size_of::<Run>()));
+        assert_eq!((pongs.runs.len(), pongs.bytes), (2, 202));
         pongs.discarded(201);
         assert_eq!((pongs.runs.len(), pongs.bytes), (1, 200));
         pongs.discarded(7);
         assert_eq!((pongs.runs.len(), pongs.bytes), (1, 7));
         pongs.transmitted(7);
+        assert!(pongs.is_idle());
+    }
+
+    #[test]
+    fn pongs_in_many_places_count_with_what_lies_between() {
+        let mut pongs = Pongs::default();
+        // Three bytes of another frame, then two of a pong.
+        for place in 1..=MAX_RUNS + 10 {
+            pongs.queued(2, 5 * place);
+        }
+        assert_eq!((pongs.runs.len(), pongs.bytes), (MAX_RUNS, 2 * MAX_RUNS + 50));
+        pongs.transmitted(5 * MAX_RUNS + 1);
+        assert_eq!((pongs.runs.len(), pongs.bytes), (1, 49));
+        pongs.transmitted(49);
         assert!(pongs.is_idle());
     }
 }

@@ -132,7 +132,14 @@ impl Connection {
     /// # Errors
     /// As [`ping`](Self::ping).
     pub fn pong(&mut self, payload: &[u8], entropy: &mut impl Entropy) -> Result<(), Misuse> {
-        self.queue_control(Opcode::Pong, payload, entropy)
+        self.queue_control(Opcode::Pong, payload, entropy)?;
+        if let Some(rare) = &mut self.rare
+            && !rare.pongs.is_idle()
+        {
+            let frame_bytes = header::encoded_bytes(payload.len(), self.side.masks()) + payload.len();
+            rare.pongs.queued(frame_bytes, self.output.len());
+        }
+        Ok(())
     }
 
     /// Begins the closing handshake (RFC 6455 section 7.1.2): queues our Close, after which nothing can be sent, also not the rest of a message in
@@ -269,6 +276,15 @@ impl Connection {
     /// Answers a ping, now or when the pongs that wait have left (RFC 6455 section 5.5.3 lets us answer only the latest).
     pub(super) fn queue_pong(&mut self, payload: &[u8], entropy: &mut dyn Entropy) {
         let bound = self.config.limits.pong_queue_bytes;
+        if self.rare.as_ref().is_none_or(|rare| rare.pongs.is_idle()) {
+            // If less than the bound waits in all, less of pongs does: nothing has to be counted.
+            if self.output.len() < bound {
+                self.write_control(Opcode::Pong, payload, entropy);
+                return;
+            }
+            // What is walked over here has to leave before it can be asked again.
+            self.rare().pongs = self.output.pongs();
+        }
         let pongs = &mut self.rare().pongs;
         if pongs.is_deferring() || !pongs.has_room(bound) {
             pongs.defer(payload);

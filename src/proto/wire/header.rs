@@ -164,6 +164,11 @@ pub(crate) fn frame_bytes(queued: &[u8]) -> usize {
     }
 }
 
+/// Whether a frame at the start of `queued` is a pong.
+pub(crate) fn is_pong(queued: &[u8]) -> bool {
+    queued.first().is_some_and(|first| first & 0x0F == 0xA)
+}
+
 /// Whether a frame at the start of `queued` begins a message: neither a control frame nor a continuation.
 pub(crate) fn is_message_frame(queued: &[u8]) -> bool {
     queued.first().is_some_and(|first| matches!(first & 0x0F, 0x1 | 0x2))

@@ -1,0 +1,14 @@
+//! What connections hold and ask of the allocator, counted: this binary's allocator is that of `allocation-counter`,
+//! which counts by thread, so tests may run side by side.
+//!
+//! `cargo test --test memory -- --nocapture` prints what was measured.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+
+// Each cause of a published advisory about another WebSocket implementation, by name.
+mod advisories;
+// What hostile peers can make one connection hold.
+mod floods;
+// Allocations per message, once warm: none.
+mod warm;
+// What the tests here share.
+mod world;
