@@ -1,5 +1,6 @@
 //! All contenders of a task by turns, so that what a busy or moody machine does to one it does to all; prints the tables
-//! of docs/PERFORMANCE.md. An argument restricts it to the tasks in whose names it occurs.
+//! of docs/PERFORMANCE.md: ratios to the first of each row, and nanoseconds a piece. An argument restricts it to the
+//! tasks in whose names it occurs: `… --bench table -- 'read in place'`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::time::{Duration, Instant};
@@ -10,81 +11,67 @@ use wsloop_peers::Case;
 const TURN: Duration = Duration::from_millis(2);
 const TURNS: usize = 101;
 
-/// What the figures of a task are ratios to.
-struct Measured {
-    who: &'static str,
-    /// Nanoseconds a piece, of each turn.
-    nanos: Vec<f64>,
-}
-
 fn main() {
-    let wanted = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'))
-        .unwrap_or_default();
+    let arguments = std::env::args().skip(1);
+    let wanted = arguments.filter(|argument| !argument.starts_with('-')).last();
+    let wanted = wanted.unwrap_or_default();
     let mut cases = wsloop_peers::cases();
-    let mut group = "";
-    while !cases.is_empty() {
-        let name = |case: &Case| (case.group, case.what.clone());
-        let first = name(&cases[0]);
-        let mut task: Vec<Case> = cases.extract_if(.., |case| name(case) == first).collect();
-        if !format!("{}/{}", first.0, first.1).contains(&wanted) {
+    let (mut group, mut header) = ("", String::new());
+    while let Some(first) = cases.first() {
+        let (task_group, what) = (first.group, first.what.clone());
+        let is_same = |case: &mut Case| case.group == task_group && case.what == what;
+        let mut task: Vec<Case> = cases.extract_if(.., is_same).collect();
+        if !format!("{task_group}/{what}").contains(&wanted) {
             continue;
         }
-        if group != first.0 {
-            group = first.0;
-            println!("\n## {group}\n");
+        if group != task_group {
+            group = task_group;
+            header.clear();
+            println!("\n### {group}");
         }
-        let measured = measure(&mut task);
-        let base = &measured[0].nanos;
-        let cells = measured.iter().map(|contender| {
-            let ratios: Vec<f64> = contender
-                .nanos
-                .iter()
-                .zip(base)
-                .map(|(nanos, base)| nanos / base)
-                .collect();
-            format!(
-                "{} {:.2} ({:.1} ns)",
-                contender.who,
-                median(ratios),
-                median(contender.nanos.clone())
-            )
-        });
-        println!("| {} | {} |", first.1, cells.collect::<Vec<_>>().join(" | "));
+        let names: Vec<_> = task.iter().map(|case| case.who).collect();
+        let names = format!("| | {} |\n|---|{}", names.join(" | "), "--:|".repeat(names.len()));
+        if header != names {
+            println!("\n{names}");
+            header = names;
+        }
+        println!("| {what} | {} |", measure(&mut task).join(" | "));
     }
 }
 
-fn measure(task: &mut [Case]) -> Vec<Measured> {
-    let mut measured = Vec::new();
-    let mut passes = Vec::new();
-    for case in &mut *task {
-        // Warm up, and find how many passes fill a turn.
-        let began = Instant::now();
-        let mut count = 0;
-        while began.elapsed() < 5 * TURN {
-            (case.pass)();
-            count += 1;
-        }
-        passes.push((count / 5).max(1));
-        measured.push(Measured {
-            who: case.who,
-            nanos: Vec::new(),
-        });
-    }
+/// A cell for each contender.
+fn measure(task: &mut [Case]) -> Vec<String> {
+    let passes: Vec<u32> = task.iter_mut().map(warm_up).collect();
+    let mut nanos = vec![Vec::with_capacity(TURNS); task.len()];
     for _ in 0..TURNS {
-        for ((case, passes), measured) in task.iter_mut().zip(&passes).zip(&mut measured) {
+        for ((case, &passes), nanos) in task.iter_mut().zip(&passes).zip(&mut nanos) {
             // The one before has taken the caches; a pass of one's own takes them back.
             (case.pass)();
             let began = Instant::now();
-            for _ in 0..*passes {
+            for _ in 0..passes {
                 (case.pass)();
             }
-            let pieces = f64::from(*passes) * case.count as f64;
-            measured.nanos.push(began.elapsed().as_nanos() as f64 / pieces);
+            nanos.push(began.elapsed().as_nanos() as f64 / (f64::from(passes) * case.count as f64));
         }
     }
-    measured
+    let cell = |own: &Vec<f64>| {
+        let ratios = own.iter().zip(&nanos[0]).map(|(own, first)| own / first).collect();
+        let own = median(own.clone());
+        let digits = if own < 100.0 { 1 } else { 0 };
+        format!("{:.2} ({own:.digits$} ns)", median(ratios))
+    };
+    nanos.iter().map(cell).collect()
+}
+
+/// How many passes fill a turn.
+fn warm_up(case: &mut Case) -> u32 {
+    let began = Instant::now();
+    let mut passes = 0;
+    while began.elapsed() < 5 * TURN {
+        (case.pass)();
+        passes += 1;
+    }
+    (passes / 5).max(1)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

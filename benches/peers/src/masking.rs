@@ -1,5 +1,7 @@
 //! The exclusive or alone. What wsloop has for it is no part of its interface, so its file is compiled in here.
 
+// The whole file, whatever else it comes to hold.
+#[allow(dead_code)]
 #[path = "../../../src/proto/wire/mask/mod.rs"]
 mod mask;
 

@@ -1,5 +1,7 @@
 //! Validating text. tungstenite asks the standard library, fastwebsockets simdutf8, tokio-websockets both, by length.
 
+// The whole file, whatever else it comes to hold.
+#[allow(dead_code)]
 #[path = "../../../src/proto/wire/utf8.rs"]
 mod validator;
 
