@@ -12,8 +12,8 @@ const TURN: Duration = Duration::from_millis(2);
 const TURNS: usize = 101;
 
 fn main() {
-    let arguments = std::env::args().skip(1);
-    let wanted = arguments.filter(|argument| !argument.starts_with('-')).last();
+    let mut arguments = std::env::args().skip(1);
+    let wanted = arguments.rfind(|argument| !argument.starts_with('-'));
     let wanted = wanted.unwrap_or_default();
     let mut cases = wsloop_peers::cases();
     let (mut group, mut header) = ("", String::new());
