@@ -93,7 +93,8 @@ impl Extension {
 
     /// Inflates from `piece` and appends at most `most_bytes` to `sink`, which grows step by step and never past that.
     /// `last`: the message ends with this piece. Unless it is done, call again with the rest of the piece, even if that
-    /// is empty. After the last piece the context is kept or given back, as agreed; after an error all is lost.
+    /// is empty. After the last piece the context is kept or given back, as agreed. After an error the sink has what came before it, and
+    /// the extension is of no more use.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
@@ -106,9 +107,10 @@ impl Extension {
             return Err(InflateError);
         };
         let start = sink.len();
-        let inflated = inflater.inflate(piece, last, sink, most_bytes)?;
-        self.compressed_bytes += inflated.consumed as u64;
+        let inflated = inflater.inflate(piece, last, sink, most_bytes);
         self.inflated_bytes += (sink.len() - start) as u64;
+        let inflated = inflated?;
+        self.compressed_bytes += inflated.consumed as u64;
         if last
             && inflated.is_done
             && self.agreed.no_context_takeover(self.side.peer())

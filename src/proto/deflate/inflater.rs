@@ -43,6 +43,8 @@ struct Step {
     filled: bool,
     /// A block that calls itself the last ended.
     ended: bool,
+    /// What comes next is not DEFLATE; zlib will say so again.
+    failed: bool,
 }
 
 impl Inflater {
@@ -91,7 +93,7 @@ impl Inflater {
         let mut consumed = 0;
         while self.held.is_none() {
             let rest = &piece[consumed..];
-            let step = self.step_into(rest, sink, end)?;
+            let step = self.step_into(rest, sink, end);
             consumed += step.consumed;
             self.is_empty &= step.consumed == 0;
             if step.ended {
@@ -102,7 +104,7 @@ impl Inflater {
             } else if step.consumed > 0 {
                 self.at_end = false;
             }
-            if consumed == piece.len() && !step.filled && self.held.is_none() {
+            if consumed == piece.len() && !step.filled && !step.failed && self.held.is_none() {
                 if last {
                     self.finish()?;
                 }
@@ -112,7 +114,8 @@ impl Inflater {
                 });
             }
             // Zlib stops only for want of input or room; but were it otherwise, this must not go round for ever.
-            if step.consumed == 0 && step.written == 0 && !step.ended {
+            let is_stuck = step.consumed == 0 && step.written == 0 && !step.ended;
+            if (step.failed || is_stuck) && self.held.is_none() {
                 return Err(InflateError);
             }
         }
@@ -123,18 +126,18 @@ impl Inflater {
     }
 
     /// One step, into the sink or, if that has all that it may have, into a byte that is held back.
-    fn step_into(&mut self, input: &[u8], sink: &mut Vec<u8>, end: usize) -> Result<Step, InflateError> {
+    fn step_into(&mut self, input: &[u8], sink: &mut Vec<u8>, end: usize) -> Step {
         let start = sink.len();
         if start == end {
             let mut spare = [0];
-            let step = self.step(input, &mut spare, InflateFlush::SyncFlush)?;
+            let step = self.step(input, &mut spare, InflateFlush::SyncFlush);
             self.held = (step.written > 0).then_some(spare[0]);
-            return Ok(step);
+            return step;
         }
         let room = input.len().saturating_mul(4).clamp(STEP_BYTES.0, STEP_BYTES.1);
         grow(sink, room.min(end - start), end);
         let step = self.step(input, &mut sink[start..], InflateFlush::SyncFlush);
-        sink.truncate(start + step.as_ref().map_or(0, |step| step.written));
+        sink.truncate(start + step.written);
         step
     }
 
@@ -148,26 +151,28 @@ impl Inflater {
             return Ok(());
         }
         let [a, b, c, d] = TAIL;
-        let step = self.step(&[a, b, c, d, 0], &mut [0], InflateFlush::Block)?;
-        if step.consumed == TAIL.len() && step.written == 0 && !step.ended {
+        let step = self.step(&[a, b, c, d, 0], &mut [0], InflateFlush::Block);
+        if step.consumed == TAIL.len() && step.written == 0 && !step.ended && !step.failed {
             Ok(())
         } else {
             Err(InflateError)
         }
     }
 
-    fn step(&mut self, input: &[u8], output: &mut [u8], flush: InflateFlush) -> Result<Step, InflateError> {
+    fn step(&mut self, input: &[u8], output: &mut [u8], flush: InflateFlush) -> Step {
         let before = (self.inner.total_in(), self.inner.total_out());
-        let status = self.inner.decompress(input, output, flush).map_err(|_| InflateError)?;
+        let status = self.inner.decompress(input, output, flush);
         let moved = |by: u64, most: usize| usize::try_from(by).map_or(most, |by| by.min(most));
         let written = moved(self.inner.total_out() - before.1, output.len());
-        Ok(Step {
+        let ended = status == Ok(Status::StreamEnd);
+        Step {
             consumed: moved(self.inner.total_in() - before.0, input.len()),
             written,
             // Where a stream ends nothing is left, however full it is.
-            filled: written == output.len() && status != Status::StreamEnd,
-            ended: status == Status::StreamEnd,
-        })
+            filled: written == output.len() && !ended,
+            ended,
+            failed: status.is_err(),
+        }
     }
 }
 

@@ -42,15 +42,18 @@ fn compress(from: &mut Extension, parts: &[&[u8]]) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// Inflates a message that comes in `pieces`, at most `step` bytes at a time.
-fn inflate(to: &mut Extension, pieces: &[&[u8]], step: usize) -> Result<Vec<u8>, InflateError> {
+/// Inflates a message that comes in `pieces`, at most `step` bytes at a time; gives what came out, until a fault or not.
+fn inflate_until(to: &mut Extension, pieces: &[&[u8]], step: usize) -> (Vec<u8>, Result<(), InflateError>) {
     to.begin_inflate();
     let mut sink = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         let mut rest = *piece;
         loop {
             let before = sink.len();
-            let inflated = to.inflate(rest, index + 1 == pieces.len(), &mut sink, step)?;
+            let inflated = match to.inflate(rest, index + 1 == pieces.len(), &mut sink, step) {
+                Ok(inflated) => inflated,
+                Err(error) => return (sink, Err(error)),
+            };
             assert!(sink.len() - before <= step);
             rest = &rest[inflated.consumed..];
             if inflated.is_done {
@@ -65,7 +68,12 @@ fn inflate(to: &mut Extension, pieces: &[&[u8]], step: usize) -> Result<Vec<u8>,
         (to.compressed_bytes(), to.inflated_bytes()),
         (read as u64, sink.len() as u64)
     );
-    Ok(sink)
+    (sink, Ok(()))
+}
+
+fn inflate(to: &mut Extension, pieces: &[&[u8]], step: usize) -> Result<Vec<u8>, InflateError> {
+    let (sink, result) = inflate_until(to, pieces, step);
+    result.map(|()| sink)
 }
 
 /// Compressible, and longer than any window.
@@ -282,6 +290,28 @@ fn what_is_not_deflate_is_an_error() {
             Err(InflateError),
             "{message:x?}"
         );
+    }
+}
+
+/// However a message is cut and however little is taken at a time, what comes before a fault is the same.
+#[test]
+fn what_came_before_a_fault_is_kept() {
+    // "Hello", and then a block of the type that there is none of; and a distance that leads before the start.
+    for message in [
+        &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x06][..],
+        &[0xf2, 0x48, 0x00, 0xff, 0xff],
+    ] {
+        let (whole, result) = inflate_until(&mut server(), &[message], 1000);
+        assert_eq!(result, Err(InflateError));
+        for step in 1..8 {
+            for cut in 1..=message.len() {
+                let mut end = server();
+                let pieces: Vec<&[u8]> = message.chunks(cut).collect();
+                let (sink, result) = inflate_until(&mut end, &pieces, step);
+                assert_eq!((&sink, result), (&whole, Err(InflateError)), "by {step}, cut {cut}");
+                assert_eq!(end.inflated_bytes(), sink.len() as u64);
+            }
+        }
     }
 }
 
