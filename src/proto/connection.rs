@@ -15,8 +15,7 @@ use super::state::Stage;
 use super::wire::close::ClosePayload;
 use super::wire::header::Opcode;
 use super::{
-    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Opened, Response, Side,
-    State,
+    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Response, Side, State,
 };
 
 /// One WebSocket connection for its whole life: opening, open, closing, closed.
@@ -109,7 +108,8 @@ impl Connection {
     ) -> Result<Self, Misuse> {
         let deadline = now + config.opening_timeout;
         let mut connection = Self::opened(Side::Client, config);
-        let waiting = client::AwaitingResponse::start(request, entropy, connection.output.append(0))?;
+        let waiting =
+            client::AwaitingResponse::start(&connection.config, request, entropy, connection.output.append(0))?;
         connection.stage = Stage::Opening;
         connection.deadline = deadline;
         connection.rare().opening = Some(Box::new(Opening::Response(waiting)));
@@ -256,8 +256,8 @@ impl Connection {
         let Some(Opening::Answer(waiting)) = opening(&self.rare) else {
             return Err(Misuse::NotOpening);
         };
-        let opened = waiting.accept(answer, self.output.append(0))?;
-        self.open(&opened);
+        let (opened, compression) = waiting.accept(&self.config, answer, self.output.append(0))?;
+        self.open(compression);
         self.rare().news = Some(Event::Opened(Box::new(opened)));
         Ok(())
     }
@@ -343,8 +343,8 @@ impl Connection {
     }
 
     /// The opening handshake succeeded.
-    pub(super) fn open(&mut self, opened: &Opened) {
-        self.compression = Compression::new(&self.config, opened, self.side);
+    pub(super) fn open(&mut self, compression: Compression) {
+        self.compression = compression;
         self.rare().opening = None;
         self.tidy();
         self.deadline = Instant::NEVER;

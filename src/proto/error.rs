@@ -106,8 +106,12 @@ pub enum Violation {
     ResponseConnection,
     /// 101 whose `Sec-WebSocket-Accept` does not follow from our key (section 4.1).
     ResponseAccept,
-    /// 101 with an extension that we did not offer (section 4.1).
+    /// 101 with an extension that we did not offer, with one named twice, or with a `Sec-WebSocket-Extensions` that is no
+    /// list of extensions (sections 4.1 and 9.1).
     ResponseExtension,
+    /// 101 with parameters of permessage-deflate that none of our offers permits: unknown ones, one named twice, a value
+    /// that it can't have or that is greater than was offered (RFC 7692 section 7.1).
+    ResponseExtensionParameters,
     /// 101 with a subprotocol that we did not offer, or with several (section 4.1).
     ResponseSubprotocol,
 }
@@ -140,6 +144,7 @@ impl Violation {
             | Self::ResponseConnection
             | Self::ResponseAccept
             | Self::ResponseExtension
+            | Self::ResponseExtensionParameters
             | Self::ResponseSubprotocol => None,
         }
     }
@@ -174,6 +179,7 @@ impl fmt::Display for Violation {
             Self::ResponseConnection => "the server's answer lacks `Connection: Upgrade`",
             Self::ResponseAccept => "the server's `Sec-WebSocket-Accept` does not match our key",
             Self::ResponseExtension => "the server chose an extension that was not offered",
+            Self::ResponseExtensionParameters => "the server chose parameters of compression that were not offered",
             Self::ResponseSubprotocol => "the server chose a subprotocol that was not offered",
         };
         formatter.write_str(text)
@@ -209,6 +215,8 @@ pub enum BadRequest {
     Version,
     /// A `Sec-WebSocket-Protocol` that is not a list of tokens, each named once: 400.
     Subprotocol,
+    /// A `Sec-WebSocket-Extensions` that is not a list of extensions with parameters: 400.
+    Extensions,
     /// A body announced by `Content-Length` or `Transfer-Encoding`, which would be read as frames: 400.
     Body,
     /// An `Expect` other than `100-continue`: 417.
@@ -226,6 +234,7 @@ impl BadRequest {
             | Self::Connection
             | Self::Key
             | Self::Subprotocol
+            | Self::Extensions
             | Self::Body => 400,
             Self::Method => 405,
             Self::TargetTooLong => 414,
@@ -252,6 +261,7 @@ impl fmt::Display for BadRequest {
             Self::Key => "there must be one Sec-WebSocket-Key header of 16 bytes in base64",
             Self::Version => "the Sec-WebSocket-Version must be 13",
             Self::Subprotocol => "Sec-WebSocket-Protocol must be a list of tokens, each named once",
+            Self::Extensions => "Sec-WebSocket-Extensions must be a list of extensions with parameters",
             Self::Body => "a WebSocket handshake has no body",
             Self::Expectation => "nothing but 100-continue can be expected",
         })

@@ -65,10 +65,6 @@ mod compression;
 mod config;
 mod connection;
 #[cfg(feature = "deflate")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the connection is about to use it")
-)]
 mod deflate;
 mod entropy;
 mod error;

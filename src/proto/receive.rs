@@ -202,9 +202,13 @@ impl Connection {
                     input.take(consumed);
                     Ok(None)
                 }
-                client::Progress::Opened { consumed, opened } => {
+                client::Progress::Opened {
+                    consumed,
+                    opened,
+                    compression,
+                } => {
                     input.take(consumed);
-                    self.open(&opened);
+                    self.open(compression);
                     Ok(Some(Event::Opened(Box::new(opened))))
                 }
                 client::Progress::Refused { consumed, body } => {

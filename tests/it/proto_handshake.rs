@@ -117,6 +117,12 @@ fn every_bad_request_gets_the_status_it_earns() {
             BadRequest::Subprotocol,
             400,
         ),
+        (
+            "Host:",
+            "Sec-WebSocket-Extensions: a; b=\r\nHost:",
+            BadRequest::Extensions,
+            400,
+        ),
         ("Host:", "Content-Length: 5\r\nHost:", BadRequest::Body, 400),
         ("Host:", "Transfer-Encoding: chunked\r\nHost:", BadRequest::Body, 400),
     ];
@@ -285,6 +291,11 @@ fn a_client_takes_only_the_answer_to_its_own_request() {
         (
             "Protocol: b",
             "Protocol: b\r\nSec-WebSocket-Extensions: permessage-deflate",
+            Violation::ResponseExtension,
+        ),
+        (
+            "Protocol: b",
+            "Protocol: b\r\nSec-WebSocket-Extensions: ;",
             Violation::ResponseExtension,
         ),
         (

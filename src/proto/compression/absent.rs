@@ -1,9 +1,11 @@
 //! Without permessage-deflate: nothing is ever agreed on, so nothing is ever compressed or inflated.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Step;
-use crate::proto::{Config, Limits, Opened, Side, Violation};
+use crate::proto::handshake::extensions::Item;
+use crate::proto::{Config, Limits, Violation};
 
 /// No extension.
 #[derive(Debug)]
@@ -11,10 +13,6 @@ pub(crate) struct Compression;
 
 impl Compression {
     pub(crate) const NONE: Self = Self;
-
-    pub(crate) const fn new(_: &Config, _: &Opened, _: Side) -> Self {
-        Self
-    }
 
     #[inline]
     #[allow(clippy::unused_self, reason = "the other implementation asks itself")]
@@ -47,5 +45,44 @@ impl Compression {
         _: &Limits,
     ) -> (usize, Result<Step, Violation>) {
         (0, Err(Violation::ReservedBits))
+    }
+}
+
+/// What a client offers: nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Offer;
+
+impl Offer {
+    pub(crate) const fn new(_: &Config) -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_self, reason = "the other implementation has something to offer")]
+    pub(crate) const fn value(&self) -> Option<String> {
+        None
+    }
+
+    /// RFC 6455 section 4.1: nothing was offered, so nothing may be chosen.
+    pub(crate) const fn answered(self, chosen: &[Item<'_>]) -> Result<Compression, Violation> {
+        if chosen.is_empty() {
+            Ok(Compression)
+        } else {
+            Err(Violation::ResponseExtension)
+        }
+    }
+}
+
+/// What a client's request offered, of which nothing is known.
+#[derive(Debug)]
+pub(crate) struct Offers;
+
+impl Offers {
+    pub(crate) const fn new(_: &[Item<'_>]) -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_self, reason = "the other implementation chooses")]
+    pub(crate) const fn answer(&self, _: &Config) -> (Option<String>, Compression) {
+        (None, Compression)
     }
 }

@@ -1,8 +1,14 @@
 //! Compression as a connection sees it: the extension if one was agreed on, or nothing.
 
+#[cfg(not(feature = "deflate"))]
 mod absent;
+#[cfg(feature = "deflate")]
+mod present;
 
-pub(crate) use absent::Compression;
+#[cfg(not(feature = "deflate"))]
+pub(crate) use absent::{Compression, Offer, Offers};
+#[cfg(feature = "deflate")]
+pub(crate) use present::{Compression, Offer, Offers};
 
 /// What one step of inflating gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

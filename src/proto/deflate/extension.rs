@@ -44,6 +44,11 @@ impl Extension {
         }
     }
 
+    /// What was agreed on.
+    pub(crate) const fn agreed(&self) -> Agreed {
+        self.agreed
+    }
+
     /// Whether the next message, of so many `bytes` (`None`: not known), goes out compressed: it is long enough, and a
     /// compressor could be had within the budget. Then it must be given to [`compress`](Self::compress).
     pub(crate) fn begin_compress(&mut self, bytes: Option<usize>) -> bool {

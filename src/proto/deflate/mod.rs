@@ -7,12 +7,11 @@ mod compressor;
 mod contexts;
 mod extension;
 mod inflater;
+mod negotiate;
 
 pub use contexts::Contexts;
-#[cfg_attr(test, allow(unused_imports))]
 pub(crate) use extension::Extension;
-#[cfg_attr(test, allow(unused_imports))]
-pub(crate) use inflater::{InflateError, Inflated};
+pub(crate) use negotiate::{NAME, Offer, Parameters, answer};
 
 /// Whether and how messages are compressed (permessage-deflate, RFC 7692); stands in
 /// [`Config::deflate`](super::Config::deflate).

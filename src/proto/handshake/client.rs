@@ -6,14 +6,16 @@ use alloc::vec::Vec;
 use super::head::{self, HeadBuffer, Search};
 use super::headers::Headers;
 use super::response::write_line;
-use super::{ClientRequest, Opened, Refusal, key};
-use crate::proto::{Entropy, Limits, Misuse, Violation};
+use super::{ClientRequest, Opened, Refusal, extensions, key};
+use crate::proto::compression::{Compression, Offer};
+use crate::proto::{Config, Entropy, Limits, Misuse, Violation};
 
 /// Waits for the end of the server's response.
 #[derive(Debug)]
 pub(crate) struct AwaitingResponse {
     accept: String,
     subprotocols: Vec<String>,
+    offer: Offer,
     head: HeadBuffer,
     /// Heads of interim responses (1xx) that came before, in bytes: they count against the limit as well.
     interim_bytes: usize,
@@ -27,7 +29,11 @@ pub(crate) enum Progress {
     /// An interim response, `consumed` new bytes long; the real one follows.
     Interim { consumed: usize },
     /// The server accepted; frames follow after `consumed` new bytes.
-    Opened { consumed: usize, opened: Opened },
+    Opened {
+        consumed: usize,
+        opened: Opened,
+        compression: Compression,
+    },
     /// The server refused; the body follows after `consumed` new bytes.
     Refused { consumed: usize, body: AwaitingBody },
 }
@@ -35,6 +41,7 @@ pub(crate) enum Progress {
 impl AwaitingResponse {
     /// Appends the request to `output` and waits for its answer.
     pub(crate) fn start(
+        config: &Config,
         request: &ClientRequest,
         entropy: &mut dyn Entropy,
         output: &mut Vec<u8>,
@@ -50,6 +57,10 @@ impl AwaitingResponse {
         if !request.subprotocols.is_empty() {
             write_line(output, &["Sec-WebSocket-Protocol: ", &request.subprotocols.join(", ")]);
         }
+        let offer = Offer::new(config);
+        if let Some(offers) = offer.value() {
+            write_line(output, &["Sec-WebSocket-Extensions: ", &offers]);
+        }
         for (name, value) in &request.headers {
             write_line(output, &[name, ": ", value]);
         }
@@ -57,6 +68,7 @@ impl AwaitingResponse {
         Ok(Self {
             accept: key::accept(key.as_bytes()),
             subprotocols: request.subprotocols.clone(),
+            offer,
             head: HeadBuffer::default(),
             interim_bytes: 0,
         })
@@ -96,10 +108,14 @@ impl AwaitingResponse {
         let status = parsed.code.unwrap_or_default();
         let headers = Headers::unfolded(parsed.headers);
         match status {
-            101 if parsed.version == Some(1) => Ok(Progress::Opened {
-                consumed,
-                opened: self.check(headers)?,
-            }),
+            101 if parsed.version == Some(1) => {
+                let (opened, compression) = self.check(headers)?;
+                Ok(Progress::Opened {
+                    consumed,
+                    opened,
+                    compression,
+                })
+            }
             101 | 0..=99 => Err(Violation::ResponseMalformed),
             // RFC 9110 section 15.2: a client must be able to take interim responses that it did not ask for.
             100..=199 => {
@@ -118,7 +134,7 @@ impl AwaitingResponse {
 
     /// What section 4.1 asks of a 101, in its order; each field once (sections 11.3.3 and 11.3.4). Otherwise the connection
     /// fails (section 7.2.1).
-    fn check(&self, headers: Headers) -> Result<Opened, Violation> {
+    fn check(&mut self, headers: Headers) -> Result<(Opened, Compression), Violation> {
         // Here the value must be that one; in a request others may stand beside it.
         let is_other = |name: &str| !name.eq_ignore_ascii_case("websocket");
         if !headers.list_has("upgrade", "websocket") || headers.list("upgrade").any(is_other) {
@@ -130,9 +146,8 @@ impl AwaitingResponse {
         if headers.only("sec-websocket-accept") != Some(self.accept.as_bytes()) {
             return Err(Violation::ResponseAccept);
         }
-        if headers.list("sec-websocket-extensions").next().is_some() {
-            return Err(Violation::ResponseExtension);
-        }
+        let chosen = extensions::parse(&headers).map_err(|_| Violation::ResponseExtension)?;
+        let compression = core::mem::take(&mut self.offer).answered(&chosen)?;
         let subprotocol = match headers.values("sec-websocket-protocol").next() {
             None => None,
             Some(_) => {
@@ -143,7 +158,13 @@ impl AwaitingResponse {
                 Some(offered.ok_or(Violation::ResponseSubprotocol)?.clone())
             }
         };
-        Ok(Opened { subprotocol, headers })
+        let opened = Opened {
+            subprotocol,
+            headers,
+            #[cfg(feature = "deflate")]
+            deflate: compression.agreed(),
+        };
+        Ok((opened, compression))
     }
 }
 

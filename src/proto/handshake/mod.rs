@@ -5,6 +5,7 @@
 //! [`client::AwaitingResponse`] → opened, or [`client::AwaitingBody`] → refused.
 
 pub(crate) mod client;
+pub(crate) mod extensions;
 pub(crate) mod head;
 pub(crate) mod headers;
 mod key;

@@ -6,6 +6,8 @@ use core::fmt;
 
 use super::headers::Headers;
 use super::request::check_headers;
+#[cfg(feature = "deflate")]
+use crate::proto::Agreed;
 use crate::proto::{BadRequest, Misuse};
 
 /// A server's yes, with what it adds.
@@ -144,6 +146,7 @@ impl From<BadRequest> for Response {
             | BadRequest::Connection
             | BadRequest::Key
             | BadRequest::Subprotocol
+            | BadRequest::Extensions
             | BadRequest::Body
             | BadRequest::Expectation => response,
         };
@@ -158,6 +161,9 @@ pub struct Opened {
     pub subprotocol: Option<String>,
     /// On a client: all header fields of the server's answer. On a server: those that its host added.
     pub headers: Headers,
+    /// How messages are compressed, if that was agreed on.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Agreed>,
 }
 
 /// An opening handshake that ended with an HTTP answer other than 101.

@@ -7,8 +7,9 @@ use super::head::{self, HeadBuffer, Search};
 use super::headers::{Headers, is_authority, is_token};
 use super::request::{absolute_form, check_headers};
 use super::response::write_line;
-use super::{Accept, Opened, Request, Response, key};
-use crate::proto::{BadRequest, Limits, Misuse};
+use super::{Accept, Opened, Request, Response, extensions, key};
+use crate::proto::compression::{Compression, Offers};
+use crate::proto::{BadRequest, Config, Limits, Misuse};
 
 /// Waits for the end of the client's request.
 #[derive(Debug, Default)]
@@ -92,12 +93,19 @@ fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadR
         .ok_or(BadRequest::Target)?;
     let headers = Headers::from_parsed(parsed.headers);
     let (accept, subprotocols) = check(&headers)?;
+    // RFC 6455 section 9.1: what is no list of extensions fails the handshake; what is unknown is passed over.
+    let offers = Offers::new(&extensions::parse(&headers).map_err(|_| BadRequest::Extensions)?);
     let request = Request {
         target,
         headers,
         subprotocols: subprotocols.clone(),
     };
-    Ok((request, AwaitingAnswer { accept, subprotocols }))
+    let next = AwaitingAnswer {
+        accept,
+        subprotocols,
+        offers,
+    };
+    Ok((request, next))
 }
 
 /// Section 4.2.1, item 1, and RFC 9112 section 3.2: a path or an absolute address, in ASCII and without a fragment. Other
@@ -165,11 +173,17 @@ fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
 pub(crate) struct AwaitingAnswer {
     accept: String,
     subprotocols: Vec<String>,
+    offers: Offers,
 }
 
 impl AwaitingAnswer {
     /// Appends the 101 to `output` (section 4.2.2, item 5).
-    pub(crate) fn accept(&self, answer: &Accept, output: &mut Vec<u8>) -> Result<Opened, Misuse> {
+    pub(crate) fn accept(
+        &self,
+        config: &Config,
+        answer: &Accept,
+        output: &mut Vec<u8>,
+    ) -> Result<(Opened, Compression), Misuse> {
         check_headers(&answer.headers)?;
         if let Some(name) = &answer.subprotocol
             && !self.subprotocols.contains(name)
@@ -183,16 +197,23 @@ impl AwaitingAnswer {
         if let Some(name) = &answer.subprotocol {
             write_line(output, &["Sec-WebSocket-Protocol: ", name]);
         }
+        let (extensions, compression) = self.offers.answer(config);
+        if let Some(extensions) = extensions {
+            write_line(output, &["Sec-WebSocket-Extensions: ", &extensions]);
+        }
         let mut headers = Headers::default();
         for (name, value) in &answer.headers {
             write_line(output, &[name, ": ", value]);
             headers.push(name.as_bytes(), value.as_bytes());
         }
         write_line(output, &[]);
-        Ok(Opened {
+        let opened = Opened {
             subprotocol: answer.subprotocol.clone(),
             headers,
-        })
+            #[cfg(feature = "deflate")]
+            deflate: compression.agreed(),
+        };
+        Ok((opened, compression))
     }
 
     /// Appends the refusal to `output`.
