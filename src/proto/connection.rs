@@ -394,6 +394,8 @@ mod tests {
 
     #[test]
     fn an_idle_connection_stays_small() {
-        assert!(size_of::<Connection>() <= 136, "{} bytes", size_of::<Connection>());
+        // The extension is behind a pointer.
+        let most = if cfg!(feature = "deflate") { 144 } else { 136 };
+        assert!(size_of::<Connection>() <= most, "{} bytes", size_of::<Connection>());
     }
 }

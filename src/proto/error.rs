@@ -107,7 +107,7 @@ pub enum Violation {
     /// 101 whose `Sec-WebSocket-Accept` does not follow from our key (section 4.1).
     ResponseAccept,
     /// 101 with an extension that we did not offer, with one named twice, or with a `Sec-WebSocket-Extensions` that is no
-    /// list of extensions (sections 4.1 and 9.1).
+    /// list of extensions or comes twice (sections 4.1, 9.1 and 11.3.2).
     ResponseExtension,
     /// 101 with parameters of permessage-deflate that none of our offers permits: unknown ones, one named twice, a value
     /// that it can't have or that is greater than was offered (RFC 7692 section 7.1).

@@ -42,6 +42,9 @@ mod flows_secure_echo;
 mod examples;
 // Messages in chunks, sent and received.
 mod proto_chunks;
+// permessage-deflate between two connections, and within a budget.
+#[cfg(feature = "deflate")]
+mod proto_deflate;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.

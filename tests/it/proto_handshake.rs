@@ -167,7 +167,7 @@ fn requests_that_are_only_unusual_are_taken() {
         ("Host: ", "Content-Length: 0\r\nHost: "),
         (
             "Host: ",
-            "Sec-WebSocket-Extensions: permessage-deflate; x=\"y, z\"\r\nX-Latin1: \u{e9}\r\nHost: ",
+            "Sec-WebSocket-Extensions: permessage-deflate; x=\"y\", z\r\nX-Latin1: \u{e9}\r\nHost: ",
         ),
     ] {
         only_request(read(&mut server(Config::default()), request(from, to).as_bytes()));

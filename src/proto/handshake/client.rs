@@ -132,7 +132,7 @@ impl AwaitingResponse {
         }
     }
 
-    /// What section 4.1 asks of a 101, in its order; each field once (sections 11.3.3 and 11.3.4). Otherwise the connection
+    /// What section 4.1 asks of a 101, in its order; each field once (sections 11.3.2 to 11.3.4). Otherwise the connection
     /// fails (section 7.2.1).
     fn check(&mut self, headers: Headers) -> Result<(Opened, Compression), Violation> {
         // Here the value must be that one; in a request others may stand beside it.
@@ -145,6 +145,9 @@ impl AwaitingResponse {
         }
         if headers.only("sec-websocket-accept") != Some(self.accept.as_bytes()) {
             return Err(Violation::ResponseAccept);
+        }
+        if headers.values("sec-websocket-extensions").count() > 1 {
+            return Err(Violation::ResponseExtension);
         }
         let chosen = extensions::parse(&headers).map_err(|_| Violation::ResponseExtension)?;
         let compression = core::mem::take(&mut self.offer).answered(&chosen)?;
