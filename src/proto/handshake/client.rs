@@ -132,8 +132,8 @@ impl AwaitingResponse {
         }
     }
 
-    /// What section 4.1 asks of a 101, in its order; each field once (sections 11.3.2 to 11.3.4). Otherwise the connection
-    /// fails (section 7.2.1).
+    /// What section 4.1 asks of a 101, in its order; each field once (sections 11.3.2, 11.3.3 and 11.3.4). Otherwise the
+    /// connection fails (section 7.2.1).
     fn check(&mut self, headers: Headers) -> Result<(Opened, Compression), Violation> {
         // Here the value must be that one; in a request others may stand beside it.
         let is_other = |name: &str| !name.eq_ignore_ascii_case("websocket");
