@@ -45,6 +45,9 @@ mod proto_chunks;
 // permessage-deflate between two connections, and within a budget.
 #[cfg(feature = "deflate")]
 mod proto_deflate;
+// Compressed messages between two connections.
+#[cfg(feature = "deflate")]
+mod proto_compression;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
