@@ -1,10 +1,10 @@
 //! All contenders of a task by turns, so that what a busy or moody machine does to one it does to all; prints the tables
 //! of docs/PERFORMANCE.md: ratios to the first of each row, and nanoseconds a piece. An argument restricts it to the
 //! tasks in whose names it occurs: `… --bench table -- 'read in place'`.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use wsloop_peers::Case;
 
 /// How long one turn of one contender lasts, and how many turns each has.
@@ -47,11 +47,11 @@ fn measure(task: &mut [Case]) -> Vec<String> {
         for ((case, &passes), nanos) in task.iter_mut().zip(&passes).zip(&mut nanos) {
             // The one before has taken the caches; a pass of one's own takes them back.
             (case.pass)();
-            let began = Instant::now();
+            let began = now();
             for _ in 0..passes {
                 (case.pass)();
             }
-            nanos.push(began.elapsed().as_nanos() as f64 / (f64::from(passes) * case.count as f64));
+            nanos.push((now() - began).as_nanos() as f64 / (f64::from(passes) * case.count as f64));
         }
     }
     let cell = |own: &Vec<f64>| {
@@ -65,13 +65,19 @@ fn measure(task: &mut [Case]) -> Vec<String> {
 
 /// How many passes fill a turn.
 fn warm_up(case: &mut Case) -> u32 {
-    let began = Instant::now();
+    let began = now();
     let mut passes = 0;
-    while began.elapsed() < 5 * TURN {
+    while now() - began < 5 * TURN {
         (case.pass)();
         passes += 1;
     }
     (passes / 5).max(1)
+}
+
+/// The time that this thread has had a processor: on a busy machine others have it most of the time.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -4,6 +4,7 @@
 
 #[path = "../../by_hand.rs"]
 mod by_hand;
+mod deflate;
 mod frames;
 mod handshake;
 mod masking;
@@ -64,6 +65,7 @@ pub fn cases() -> Vec<Case> {
         masking::cases(),
         utf8::cases(),
         handshake::cases(),
+        deflate::cases(),
     ];
     tasks.into_iter().flatten().flat_map(|task| task.cases).collect()
 }
