@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut protocol = proto::Config::default();
     protocol.limits.frame_bytes = 64 << 20;
     protocol.limits.message_bytes = 64 << 20;
-    protocol.limits.fragments = 1 << 20;
+    protocol.limits.fragments = 1 << 17;
     let mut options = ListenOptions::new(address).backlog(4096);
     let mut scheme = "ws";
     while let Some(argument) = arguments.next() {

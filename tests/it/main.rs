@@ -78,6 +78,9 @@ mod stalled_peers;
 // Interoperation with other implementations, which `tests/run` installs.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod interop;
+// What hostile peers cost the echo server, in memory.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate", target_os = "linux"))]
+mod hostile_server;
 // The engine: slow readers, water marks, pause and resume.
 #[cfg(feature = "net")]
 mod engine_bounds;
