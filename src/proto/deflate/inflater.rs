@@ -91,10 +91,17 @@ impl Inflater {
             sink.push(byte);
         }
         let mut consumed = 0;
+        let mut room = piece.len().saturating_mul(4).clamp(STEP_BYTES.0, STEP_BYTES.1);
         while self.held.is_none() {
             let rest = &piece[consumed..];
-            let step = self.step_into(rest, sink, end);
+            let step = self.step_into(rest, sink, room, end);
             consumed += step.consumed;
+            // Clearing room must not cost more than what fills it, however many streams a message is made of.
+            room = if step.filled {
+                (room * 2).min(STEP_BYTES.1)
+            } else {
+                STEP_BYTES.0
+            };
             self.is_empty &= step.consumed == 0;
             if step.ended {
                 // RFC 7692 section 7.2.3.4: more blocks may follow. The window is lost, as it is with any zlib: a
@@ -125,8 +132,8 @@ impl Inflater {
         })
     }
 
-    /// One step, into the sink or, if that has all that it may have, into a byte that is held back.
-    fn step_into(&mut self, input: &[u8], sink: &mut Vec<u8>, end: usize) -> Step {
+    /// One step, into at most `room` of the sink or, if that has all that it may have, into a byte that is held back.
+    fn step_into(&mut self, input: &[u8], sink: &mut Vec<u8>, room: usize, end: usize) -> Step {
         let start = sink.len();
         if start == end {
             let mut spare = [0];
@@ -134,7 +141,6 @@ impl Inflater {
             self.held = (step.written > 0).then_some(spare[0]);
             return step;
         }
-        let room = input.len().saturating_mul(4).clamp(STEP_BYTES.0, STEP_BYTES.1);
         grow(sink, room.min(end - start), end);
         let step = self.step(input, &mut sink[start..], InflateFlush::SyncFlush);
         sink.truncate(start + step.written);
