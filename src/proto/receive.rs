@@ -378,7 +378,7 @@ impl Connection {
         event
     }
 
-    /// Reads on in a data frame that is not compressed.
+    /// Reads on in a data frame that is not compressed (RFC 7692 section 6.2).
     fn read_data<'b>(&mut self, mut frame: Frame, input: &mut Input<'b>) -> Step<'b> {
         let share = frame.share(input.rest().len());
         let is_last = frame.fin && frame.ends_within(share);
@@ -401,7 +401,7 @@ impl Connection {
         Ok(Some(Event::Message(self.assembly.finish()?)))
     }
 
-    /// Reads on in a frame of a compressed message.
+    /// Reads on in a frame of a compressed message (RFC 7692 section 6.2); what comes out of a text is UTF-8 (section 6.1).
     ///
     /// What comes out of it may have to wait for the host to take what came out before: then not all of the frame's
     /// bytes in `input` are read, and those that are not must be masked as they were.

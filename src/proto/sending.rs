@@ -107,7 +107,7 @@ impl Connection {
             is_first,
             compress,
         } = frame;
-        // RFC 7692 section 6.1: the bit stands on the first frame alone.
+        // RFC 7692 section 6.1: the bit stands on the first frame alone, of control frames on none.
         let first = header::first_byte(opcode, last, compress && is_first);
         if compress {
             self.write_compressed(first, chunk, last, entropy);

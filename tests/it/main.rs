@@ -60,6 +60,9 @@ mod proto_real_servers;
 mod proto_requests;
 // Rules that no other test holds: what is put on the wire, and what is not.
 mod proto_rules;
+// The same of RFC 7692.
+#[cfg(feature = "deflate")]
+mod proto_rules_deflate;
 // What the tests of `proto` share.
 mod proto_world;
 // The router: what starts and when, what flows, and how a service ends.

@@ -60,6 +60,14 @@ fn subprotocols_are_read_from_all_their_headers() {
 }
 
 #[test]
+fn two_versions_are_none() {
+    for line in ["Sec-WebSocket-Version: 13", "sec-websocket-version: 8"] {
+        let text = request("\r\n\r\n", &format!("\r\n{line}\r\n\r\n"));
+        assert_eq!(refused(text.as_bytes()), Some(BadRequest::Version), "{line}");
+    }
+}
+
+#[test]
 fn casing_spacing_and_order_do_not_matter() {
     for (from, to) in [
         ("Upgrade: websocket", "UPGRADE:WEBSOCKET"),

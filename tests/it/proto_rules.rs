@@ -9,15 +9,15 @@ use wsloop::proto::{
 use super::proto_world::{Counting, NOW, client, open, pair, read, request, server, written, written_text};
 
 /// A frame as it stands on the wire.
-struct Frame {
-    first: u8,
-    key: Option<[u8; 4]>,
-    payload: Vec<u8>,
-    header_bytes: usize,
+pub(crate) struct Frame {
+    pub(crate) first: u8,
+    pub(crate) key: Option<[u8; 4]>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) header_bytes: usize,
 }
 
 /// Takes frames apart by the picture in section 5.2, without the code under test.
-fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+pub(crate) fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = bytes {
         let extended = match second & 0x7F {

@@ -117,7 +117,8 @@ impl Offer {
         self.0.as_ref().map(deflate::Offer::value)
     }
 
-    /// RFC 6455 section 4.1 and RFC 7692 section 7.1: whether the server may choose so.
+    /// RFC 6455 sections 4.1, 9 and 9.1, RFC 7692 sections 5 and 7: whether the server may choose so. One extension at most,
+    /// since a second could want RSV1, too.
     pub(crate) fn answered(self, chosen: &[Item<'_>]) -> Result<Compression, Violation> {
         match (self.0, chosen) {
             (_, []) => Ok(Compression::NONE),

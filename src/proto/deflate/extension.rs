@@ -98,8 +98,8 @@ impl Extension {
 
     /// Inflates from `piece` and appends at most `most_bytes` to `sink`, which grows step by step and never past that.
     /// `last`: the message ends with this piece. Unless it is done, call again with the rest of the piece, even if that
-    /// is empty. After the last piece the context is kept or given back, as agreed. After an error the sink has what came before it, and
-    /// the extension is of no more use.
+    /// is empty. After the last piece the context is kept or given back, as agreed (RFC 7692 section 7.2.2). After an error
+    /// the sink has what came before it, and the extension is of no more use.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],

@@ -52,7 +52,8 @@ impl Inflater {
     /// allocator, zlib-rs 0.6.8: 47,552, and itself.
     pub(super) const BYTES: usize = 48 << 10;
 
-    /// Allocates [`BYTES`](Self::BYTES).
+    /// Allocates [`BYTES`](Self::BYTES). The window is 32 KiB, as RFC 7692 section 7.2.2 asks where none was agreed on, and
+    /// allows where one was.
     pub(super) fn new() -> Self {
         Self {
             inner: zlib_rs::Inflate::new(false, 15),

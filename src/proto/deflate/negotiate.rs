@@ -1,5 +1,5 @@
-//! How the two sides come to an agreement (RFC 7692 section 7.1): what a client offers, what a server answers, and
-//! whether that answer is one.
+//! How the two sides come to an agreement (RFC 6455 section 9, RFC 7692 section 7.1): what a client offers, what a server
+//! answers, and whether that answer is one.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use super::{Agreed, Deflate, Extension};
 use crate::proto::Side;
 use crate::proto::handshake::extensions::Item;
 
-/// The name under which it is registered.
+/// The name under which it is registered (RFC 6455 section 9.1).
 pub(crate) const NAME: &str = "permessage-deflate";
 
 /// The parameters of one offer or of an answer.
@@ -24,7 +24,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// `None` if it is another extension, or one that section 7.1 calls invalid: with a parameter that is unknown, comes
+    /// `None` if it is another extension, or one that section 7 calls invalid: with a parameter that is unknown, comes
     /// twice, or has a value that it can't have.
     pub(crate) fn parse(item: &Item<'_>) -> Option<Self> {
         if item.name != NAME {

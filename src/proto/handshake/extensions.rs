@@ -83,7 +83,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A token, or one in quotes: section 9.1 wants what is left without the quotes to be a token, too.
+    /// A token, or one in quotes: sections 4.3 and 9.1 want what is left without the quotes to be a token, too.
     fn value(&mut self) -> Result<Cow<'a, str>, Malformed> {
         if !self.rest.starts_with(b"\"") {
             return self.token().map(Cow::Borrowed);

@@ -197,6 +197,7 @@ impl AwaitingAnswer {
         if let Some(name) = &answer.subprotocol {
             write_line(output, &["Sec-WebSocket-Protocol: ", name]);
         }
+        // RFC 6455 sections 5.8 and 9: none that was not offered; section 11.3.2: in one field.
         let (extensions, compression) = self.offers.answer(config);
         if let Some(extensions) = extensions {
             write_line(output, &["Sec-WebSocket-Extensions: ", &extensions]);

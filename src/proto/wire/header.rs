@@ -69,7 +69,7 @@ pub(crate) struct Header {
 /// agreed on.
 pub(crate) fn decode(bytes: &[u8], masked: bool, compression: bool) -> Result<Option<Header>, Violation> {
     let Some(&first) = bytes.first() else { return Ok(None) };
-    // Without an extension that gives them a meaning, the reserved bits must be zero. RFC 7692 section 6 gives one to
+    // Without an extension that gives them a meaning, the reserved bits must be zero. RFC 7692 section 6.1 gives one to
     // RSV1, on the first frame of a message alone.
     let compressed = compression && matches!(first & 0x7F, 0x41 | 0x42);
     if first & 0x70 != 0 && !compressed {
