@@ -48,6 +48,16 @@ mod proto_deflate;
 // Compressed messages between two connections.
 #[cfg(feature = "deflate")]
 mod proto_compression;
+// A naive second implementation of RFC 6455, to hold the real one against.
+mod naive;
+// Frames on generated traffic: `proto`, the naive implementation and tungstenite, side by side.
+mod proto_differential;
+// Opening handshakes on generated traffic, side by side likewise.
+mod proto_differential_heads;
+// Generators of what a peer might send: frames.
+mod proto_traffic;
+// Generators of what a peer might send: requests and answers.
+mod proto_traffic_heads;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.
 mod proto_handshake;
 // One connection's life after it is open: messages, pings, closing, time-outs, calls at the wrong time.
