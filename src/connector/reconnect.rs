@@ -26,7 +26,7 @@ pub enum Strategy {
     Retry(RetryOptions),
 }
 
-/// The `retry` strategy: waits that grow, drawn at random, as RFC 6455 section 7.2.3 asks of clients.
+/// The `retry` strategy: waits that grow and, but for the first, are drawn at random (RFC 6455 section 7.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryOptions {
