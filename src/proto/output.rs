@@ -97,9 +97,14 @@ impl Output {
         pongs
     }
 
-    /// Drops every frame of which nothing was sent.
+    /// Drops every frame of which nothing was sent, but never the head of an opening handshake.
     pub(crate) fn discard_unsent(&mut self) -> Discarded {
-        let keep = match self.written {
+        // The answer of an opening handshake was promised, and without it no frame means anything.
+        let must_leave = match self.bytes.first() {
+            Some(b'H' | b'G') => self.written.max(1),
+            _ => self.written,
+        };
+        let keep = match must_leave {
             0 => 0,
             written => self.units().find(|end| *end >= written).unwrap_or(self.bytes.len()),
         };
@@ -307,6 +312,13 @@ mod tests {
         for frame in &frames {
             output.append(0).extend_from_slice(frame);
         }
+        // The head was promised, even if nothing of it has left.
+        let mut unsent = Output {
+            bytes: output.bytes.clone(),
+            ..Output::default()
+        };
+        assert_eq!(unsent.discard_unsent().messages, 3);
+        assert_eq!(unsent.pending(), b"HTTP/1.1 101 \r\n\r\n");
         output.transmitted(3);
         let mut early = Output {
             bytes: output.bytes.clone(),

@@ -7,13 +7,37 @@
 )]
 
 mod driver;
+mod hearing;
 mod naive;
+mod parts;
+mod plan;
+#[cfg(test)]
+mod seeds;
+mod sending;
+mod talk;
+mod talker;
 #[cfg(test)]
 mod tests;
-
-use alloc::vec::Vec;
+#[cfg(test)]
+mod written;
 
 use driver::{Start, Trace, drive};
+use plan::{Plan, scattered};
+
+#[cfg(test)]
+type Body = fn(&[u8]);
+
+/// Every target, by its name.
+#[cfg(test)]
+const TARGETS: [(&str, Body); 7] = [
+    ("frames", frames),
+    ("request", request),
+    ("response", response),
+    ("utf8", utf8),
+    ("close", close),
+    ("sending", sending),
+    ("talk", talk),
+];
 
 /// Frames on an open connection. The first byte chooses the side and seeds the cuts; the rest is what the peer sends.
 pub fn frames(data: &[u8]) {
@@ -48,6 +72,29 @@ pub fn response(data: &[u8]) {
     check_cuts(Start::Client, input, choice);
 }
 
+/// Text in pieces. The first byte seeds the cuts.
+pub fn utf8(data: &[u8]) {
+    if let Some((&seed, bytes)) = data.split_first() {
+        parts::utf8(seed, bytes);
+    }
+}
+
+/// The payload of a Close.
+pub fn close(data: &[u8]) {
+    parts::close_payload(data);
+}
+
+/// A plan of what a host sends; the naive reader, and our own at several cuttings, must read the same.
+pub fn sending(data: &[u8]) {
+    sending::play(&mut Plan::new(data));
+}
+
+/// A plan of what two connections say to each other, and of what an adversary does to the bytes between them and to
+/// the time.
+pub fn talk(data: &[u8]) {
+    talk::play(&mut Plan::new(data));
+}
+
 /// Compares the whole input, byte by byte, and a cutting that follows from `seed`; gives the trace of the whole.
 fn check_cuts(start: Start, input: &[u8], seed: u8) -> Trace {
     let bytewise = drive(start, input, 1..input.len());
@@ -55,21 +102,4 @@ fn check_cuts(start: Start, input: &[u8], seed: u8) -> Trace {
     bytewise.assert_covers(&whole);
     bytewise.assert_covers(&drive(start, input, scattered(input.len(), seed)));
     whole
-}
-
-/// Some cuts, ascending.
-fn scattered(len: usize, seed: u8) -> Vec<usize> {
-    let mut cuts = Vec::new();
-    let mut random = u32::from(seed).wrapping_mul(0x9E37_79B9) | 1;
-    let mut at = 0;
-    loop {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        at += 1 + (random % (3 + u32::from(seed))) as usize;
-        if at >= len {
-            return cuts;
-        }
-        cuts.push(at);
-    }
 }

@@ -120,7 +120,8 @@ fn read_frame(
     Ok(whole.then_some((frame, seen)))
 }
 
-fn control(opcode: u8, payload: Vec<u8>) -> Result<Seen, Violation> {
+/// What a control frame means.
+pub(super) fn control(opcode: u8, payload: Vec<u8>) -> Result<Seen, Violation> {
     match opcode {
         9 => return Ok(Seen::Ping(payload)),
         10 => return Ok(Seen::Pong(payload)),
