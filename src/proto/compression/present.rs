@@ -84,6 +84,7 @@ impl Compression {
         let mut consumed = 0;
         loop {
             let room = (end - sink.len()).min(STEP_BYTES);
+            grow(sink, room, end);
             let step = extension
                 .inflate(&piece[consumed..], last, sink, room)
                 .map_err(|_| Violation::Inflate)?;
@@ -154,4 +155,16 @@ impl Offers {
         answer.write(&mut value);
         (Some(value), Compression(Some(Box::new(extension))))
     }
+}
+
+/// Makes room for the next `count` bytes of a message that has begun to come out and may come to `end`. The capacity
+/// doubles, since a step at a time would move all that came before at each step; near the end it goes there at once, since
+/// moving once more would hold nearly twice what the limit allows.
+fn grow(sink: &mut Vec<u8>, count: usize, end: usize) {
+    if sink.is_empty() || sink.capacity() - sink.len() >= count {
+        return;
+    }
+    let doubled = sink.capacity().saturating_mul(2).max(sink.len() + count);
+    let wanted = if doubled >= end - end / 4 { end } else { doubled };
+    sink.reserve_exact(wanted - sink.len());
 }
