@@ -91,6 +91,10 @@ mod stalled_peers;
 // Interoperation with other implementations, which `tests/run` installs.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod interop;
+// Each limit of `proto`, at it and one past it.
+mod hostile_limits;
+// What came whole before a fault is delivered before it.
+mod hostile_order;
 // What hostile peers cost the echo server, in memory.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate", target_os = "linux"))]
 mod hostile_server;
