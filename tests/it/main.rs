@@ -52,10 +52,16 @@ mod proto_compression;
 mod naive;
 // Frames on generated traffic: `proto`, the naive implementation and tungstenite, side by side.
 mod proto_differential;
+// Compressed messages on generated traffic: `proto` and the naive implementation, side by side.
+#[cfg(feature = "deflate")]
+mod proto_differential_deflate;
 // Opening handshakes on generated traffic, side by side likewise.
 mod proto_differential_heads;
 // Generators of what a peer might send: frames.
 mod proto_traffic;
+// Generators of what a peer might send: DEFLATE.
+#[cfg(feature = "deflate")]
+mod proto_traffic_deflate;
 // Generators of what a peer might send: requests and answers.
 mod proto_traffic_heads;
 // One connection's opening handshake, both sides: requests shown, accepted, refused.

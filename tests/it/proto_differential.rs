@@ -23,19 +23,20 @@ use super::proto_traffic::{config, fixed, traffic};
 use super::proto_world::{Counting, NOW};
 
 /// Limits that short traffic meets, or between which a frame may still have a length of eight bytes.
-fn endpoint(server: bool, narrow: bool, close_after: Option<usize>) -> Endpoint {
+pub(crate) fn endpoint(server: bool, narrow: bool, close_after: Option<usize>) -> Endpoint {
     Endpoint {
         server,
         frame_bytes: if narrow { 120 } else { 65_536 },
         message_bytes: if narrow { 150 } else { 65_600 },
         fragments: 6,
         close_after,
+        compression: None,
         habits: Habits::default(),
     }
 }
 
-/// Tells the story of a connection of ours that gets `bytes`, cut into pieces of `pieces` bytes, over and over.
-fn ours(endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Story {
+/// How a connection of ours is to be configured.
+pub(crate) fn configured(endpoint: Endpoint) -> (Side, Config) {
     let limits = Limits {
         frame_bytes: endpoint.frame_bytes as u64,
         message_bytes: endpoint.message_bytes as u64,
@@ -47,7 +48,17 @@ fn ours(endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Story {
         limits,
         ..Config::default()
     };
-    let mut connection = Connection::opened(side, Arc::new(config));
+    (side, config)
+}
+
+fn ours(endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Story {
+    let (side, config) = configured(endpoint);
+    tell(Connection::opened(side, Arc::new(config)), endpoint, bytes, pieces)
+}
+
+/// Tells the story of a connection of ours that gets `bytes`, cut into pieces of `pieces` bytes, over and over.
+pub(crate) fn tell(mut connection: Connection, endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Story {
+    let side = connection.side();
     let mut entropy = Counting::default();
     let (mut seen, mut ends, mut written) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = bytes.to_vec();
@@ -117,7 +128,8 @@ fn rule(violation: Violation) -> Rule {
         Violation::FrameTooBig => Rule::FrameLimit,
         Violation::MessageTooBig => Rule::MessageLimit,
         Violation::TooManyFragments => Rule::FragmentLimit,
-        other => panic!("{other:?} of an open connection without compression"),
+        Violation::Inflate => Rule::Inflate,
+        other => panic!("{other:?} of an open connection"),
     }
 }
 

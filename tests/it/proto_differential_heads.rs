@@ -13,7 +13,8 @@ use tungstenite::handshake::{HandshakeError, derive_accept_key};
 use tungstenite::http;
 use wsloop::proto::{Accept, ClientRequest, Config, Connection, Entropy, Event, Failure, Limits, Violation};
 
-use super::naive::heads::{self, Answered, Fault, HeadHabits, Reading, Served, TUNGSTENITE_HEADS};
+use super::naive::heads::{self, Answered, Fault, Reading, Served};
+use super::naive::{HeadHabits, TUNGSTENITE_HEADS};
 use super::proto_traffic::{config, fixed};
 use super::proto_traffic_heads::{request, response};
 use super::proto_world::NOW;

@@ -55,6 +55,9 @@ enum Unit {
 enum Content {
     Text(Vec<u8>),
     Binary(Vec<u8>),
+    /// A text message if so said, compressed.
+    #[cfg(feature = "deflate")]
+    Deflated(bool, Vec<u8>),
 }
 
 #[derive(Debug, Clone)]
@@ -118,6 +121,8 @@ fn message(content: &Content, cuts: &[Index], between: &[(Index, Frame)], masked
     let (opcode, payload) = match content {
         Content::Text(payload) => (1, payload),
         Content::Binary(payload) => (2, payload),
+        #[cfg(feature = "deflate")]
+        Content::Deflated(text, payload) => (if *text { 0x41 } else { 0x42 }, payload),
     };
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
     ends.push(payload.len());
@@ -179,7 +184,18 @@ impl Frame {
 
 /// Traffic as a whole: half of it right, the rest with frames that break a rule, or with bytes changed on their way.
 pub(crate) fn traffic() -> impl Strategy<Value = Traffic> {
-    let right = || prop_oneof![6 => right_message(), 2 => control().prop_map(Unit::Frame)];
+    traffic_of(right_message().boxed())
+}
+
+/// The same where permessage-deflate was agreed on, with messages that are one of the `streams`.
+#[cfg(feature = "deflate")]
+pub(crate) fn deflated_traffic(streams: impl Strategy<Value = Vec<u8>> + 'static) -> impl Strategy<Value = Traffic> {
+    let deflated = fragmented((any::<bool>(), streams).prop_map(|(text, bytes)| Content::Deflated(text, bytes)));
+    traffic_of(prop_oneof![3 => deflated, 1 => right_message()].boxed())
+}
+
+fn traffic_of(messages: BoxedStrategy<Unit>) -> impl Strategy<Value = Traffic> {
+    let right = move || prop_oneof![6 => messages.clone(), 2 => control().prop_map(Unit::Frame)];
     let close = || option::weighted(0.6, close_frame().prop_map(Unit::Frame));
     let tail = |(mut units, last): (Vec<Unit>, Option<Unit>), wounds| {
         units.extend(last);
@@ -220,6 +236,10 @@ fn right_message() -> impl Strategy<Value = Unit> {
             Content::Text(bytes)
         }),
     ];
+    fragmented(content)
+}
+
+fn fragmented(content: impl Strategy<Value = Content>) -> impl Strategy<Value = Unit> {
     let cuts =
         prop_oneof![3 => vec(any::<Index>(), 0..1), 3 => vec(any::<Index>(), 1..4), 1 => vec(any::<Index>(), 4..9)];
     (content, cuts, vec((any::<Index>(), control()), 0..3)).prop_map(|(payload, cuts, between)| Unit::Message {

@@ -4,6 +4,8 @@
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::http::Uri;
 
+use super::HeadHabits;
+
 /// Limits of a head, and the ways in which another implementation reads it otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
@@ -11,64 +13,6 @@ pub(crate) struct Reading {
     pub(crate) head_fields: usize,
     pub(crate) habits: HeadHabits,
 }
-
-/// Where an implementation reads a head in another way than `proto` does. Each field is a row in `docs/PROTOCOL.md`,
-/// "Where others differ".
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct HeadHabits {
-    /// Of several fields of one name, looks at the first alone.
-    pub(crate) first_of_several: bool,
-    /// `Upgrade` must be `websocket` and not a list, be it one of the same thing twice.
-    pub(crate) upgrade_alone: bool,
-    /// On a server, spaces part the items of `Connection` as commas do.
-    pub(crate) parts_at_spaces: bool,
-    /// On a client, `Connection` must be `Upgrade` alone.
-    pub(crate) connection_alone: bool,
-    /// A server takes any key that is there.
-    pub(crate) any_key: bool,
-    /// A server does not look at `Host`.
-    pub(crate) no_host: bool,
-    /// A server does not look at `Content-Length` and `Transfer-Encoding`.
-    pub(crate) no_body_check: bool,
-    /// A server does not look at `Expect`.
-    pub(crate) no_expect_check: bool,
-    /// A server does not look at the subprotocols that are offered.
-    pub(crate) no_offer_check: bool,
-    /// A server takes whatever the crate `http` takes for an address.
-    pub(crate) any_address: bool,
-    /// A server refuses a request that more bytes came with.
-    pub(crate) nothing_behind: bool,
-    /// A client takes any extension.
-    pub(crate) any_extension: bool,
-    /// A client that offered subprotocols insists on one.
-    pub(crate) insists_on_subprotocol: bool,
-    /// A client takes an interim answer for the answer.
-    pub(crate) interim_is_final: bool,
-    /// A client does not take folded fields.
-    pub(crate) no_folding: bool,
-    /// A client looks neither at how the body of a refusal is framed nor at the head of one in HTTP/1.0.
-    pub(crate) no_refusal_body: bool,
-}
-
-/// What tungstenite 0.28 does.
-pub(crate) const TUNGSTENITE_HEADS: HeadHabits = HeadHabits {
-    first_of_several: true,
-    upgrade_alone: true,
-    parts_at_spaces: true,
-    connection_alone: true,
-    any_key: true,
-    no_host: true,
-    no_body_check: true,
-    no_expect_check: true,
-    no_offer_check: true,
-    any_address: true,
-    nothing_behind: true,
-    any_extension: true,
-    insists_on_subprotocol: true,
-    interim_is_final: true,
-    no_folding: true,
-    no_refusal_body: true,
-};
 
 /// What a server makes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,12 @@
 //! `proto`. It knows what an endpoint must see and say, given all that its peer sends; and, by [`Habits`], in which
 //! named ways another implementation does otherwise.
 
+mod habits;
 pub(crate) mod heads;
+mod inflate;
 mod reader;
 
+pub(crate) use habits::{Habits, HeadHabits, TUNGSTENITE, TUNGSTENITE_HEADS};
 pub(crate) use reader::receive;
 
 /// A whole message or a control frame, as the application sees it.
@@ -54,6 +57,8 @@ pub(crate) enum Rule {
     Interleaved,
     /// Section 8.1: text is UTF-8.
     TextUtf8,
+    /// RFC 7692 section 7.2.2: a compressed message is DEFLATE.
+    Inflate,
     /// Section 5.5.1: a Close has no payload, or a code of two bytes first.
     CloseLength,
     /// Section 7.4: some codes are never sent.
@@ -69,7 +74,7 @@ impl Rule {
     /// The code of the Close that tells the peer (section 7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
-            Self::TextUtf8 | Self::ReasonUtf8 => 1007,
+            Self::TextUtf8 | Self::Inflate | Self::ReasonUtf8 => 1007,
             Self::FrameLimit | Self::MessageLimit | Self::FragmentLimit => 1009,
             _ => 1002,
         }
@@ -101,42 +106,10 @@ pub(crate) struct Endpoint {
     pub(crate) fragments: usize,
     /// Its application echoes messages, and closes with code 1000 as soon as it has seen this many messages and control frames.
     pub(crate) close_after: Option<usize>,
+    /// Whether permessage-deflate was agreed on, and then whether the peer takes its context over.
+    pub(crate) compression: Option<bool>,
     pub(crate) habits: Habits,
 }
-
-/// Where an implementation does not do as RFC 6455 says, or does something that the RFC leaves open in another way than
-/// `proto`. Each field is a row in `docs/PROTOCOL.md`, "Where others differ".
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Habits {
-    /// Looks at a frame's rules only when the whole frame is there, and in another order.
-    pub(crate) judges_whole_frames: bool,
-    /// Takes lengths in more bytes than they need, and takes one of 2^63 or more for a frame above the limit.
-    pub(crate) takes_any_length: bool,
-    /// Counts the bytes of a message's fragments, but not the fragments.
-    pub(crate) counts_no_fragments: bool,
-    /// Turns a Close with a code that must not be sent into one of its own, code 1002 and reason "Protocol violation".
-    pub(crate) mends_close_codes: bool,
-    /// Takes 1014, which IANA has assigned, for a code that must not be sent.
-    pub(crate) refuses_1014: bool,
-    /// Takes any code in the answer to its own Close.
-    pub(crate) takes_any_answer: bool,
-    /// Does not answer pings between its own Close and the peer's.
-    pub(crate) ignores_pings_when_closing: bool,
-    /// Ends without a Close when the peer breaks a rule.
-    pub(crate) breaks_off: bool,
-}
-
-/// What tungstenite 0.28 does.
-pub(crate) const TUNGSTENITE: Habits = Habits {
-    judges_whole_frames: true,
-    takes_any_length: true,
-    counts_no_fragments: true,
-    mends_close_codes: true,
-    refuses_1014: true,
-    takes_any_answer: true,
-    ignores_pings_when_closing: true,
-    breaks_off: true,
-};
 
 /// Frames as another endpoint would read them, all whole and right; panics if they are not.
 pub(crate) fn frames(mut bytes: &[u8], masked: bool) -> Vec<Sent> {

@@ -1,5 +1,6 @@
 //! Reading frames one byte after another, each rule looked at as soon as its bytes are there.
 
+use super::inflate::inflate;
 use super::{End, Endpoint, Rule, Seen, Sent, Story};
 
 /// Everything that `endpoint` sees and says when its peer sends `bytes` and then nothing more.
@@ -9,17 +10,23 @@ pub(crate) fn receive(endpoint: Endpoint, bytes: &[u8]) -> Story {
         rest: bytes.iter(),
         message: None,
         closing: false,
+        window: Vec::new(),
         story: Story {
             seen: Vec::new(),
             end: End::Lost,
             sent: Vec::new(),
         },
     };
-    let end = loop {
+    let mut end = loop {
         if let Err(end) = reader.frame() {
             break end;
         }
     };
+    if end == End::Lost
+        && let Err(earlier) = reader.inflate(false)
+    {
+        end = earlier;
+    }
     reader.finish(&end);
     reader.story.end = end;
     reader.story
@@ -31,6 +38,8 @@ struct Reader<'a> {
     message: Option<Unfinished>,
     /// Our own Close is sent.
     closing: bool,
+    /// What a compressed message may refer to.
+    window: Vec<u8>,
     story: Story,
 }
 
@@ -41,6 +50,8 @@ struct Unfinished {
     payload: Vec<u8>,
     /// How much of the payload is whole characters.
     checked: usize,
+    /// The bytes as they came, if they are compressed.
+    compressed: Option<Vec<u8>>,
 }
 
 struct Header {
@@ -81,8 +92,12 @@ impl Reader<'_> {
         self.begin_fragment(&header)?;
         for index in 0..length {
             let byte = self.byte()? ^ header.key[index % 4];
-            self.payload_byte(byte)?;
+            match &mut self.message.as_mut().unwrap().compressed {
+                Some(compressed) => compressed.push(byte),
+                None => self.payload_byte(byte)?,
+            }
         }
+        self.inflate(header.fin)?;
         if header.fin { self.finish_message() } else { Ok(()) }
     }
 
@@ -90,7 +105,9 @@ impl Reader<'_> {
     fn header(&mut self) -> Result<Header, End> {
         let first = self.byte()?;
         let (fin, reserved, opcode) = (first >= 128, first / 16 % 8, first % 16);
-        if reserved != 0 {
+        // RFC 7692 section 6.1: the first of them, on the first frame of a message.
+        let compressed = self.endpoint.compression.is_some() && reserved == 4 && [1, 2].contains(&opcode);
+        if reserved != 0 && !compressed {
             return Err(End::Broken(Rule::ReservedBits));
         }
         if (3..8).contains(&opcode) || opcode > 10 {
@@ -201,18 +218,47 @@ impl Reader<'_> {
         }
         let message = self.message.get_or_insert_with(|| Unfinished {
             text: header.opcode == 1,
+            compressed: (header.reserved == 4).then(Vec::new),
             ..Unfinished::default()
         });
         if header.length > self.endpoint.frame_bytes as u64 {
             return Err(End::Broken(Rule::FrameLimit));
         }
-        if message.payload.len() as u64 + header.length > self.endpoint.message_bytes as u64 {
+        let compressed = message.compressed.is_some();
+        if !compressed && message.payload.len() as u64 + header.length > self.endpoint.message_bytes as u64 {
             return Err(End::Broken(Rule::MessageLimit));
         }
         if message.fragments == self.endpoint.fragments && !self.endpoint.habits.counts_no_fragments {
             return Err(End::Broken(Rule::FragmentLimit));
         }
         message.fragments += 1;
+        Ok(())
+    }
+
+    /// RFC 7692 section 6.2: what came so far of a compressed message is inflated, all of it again each time, and what is
+    /// new of it looked at.
+    fn inflate(&mut self, last: bool) -> Result<(), End> {
+        let Some((message, compressed)) = self
+            .message
+            .as_ref()
+            .and_then(|message| Some((message, message.compressed.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let inflated = inflate(&self.window, compressed, last);
+        for &byte in &inflated.output[message.payload.len()..] {
+            self.payload_byte(byte)?;
+            if self.message.as_ref().unwrap().payload.len() > self.endpoint.message_bytes {
+                return Err(End::Broken(Rule::MessageLimit));
+            }
+        }
+        if inflated.fault {
+            return Err(End::Broken(Rule::Inflate));
+        }
+        if last {
+            let takes_over = self.endpoint.compression == Some(true);
+            self.window = if takes_over { inflated.window } else { Vec::new() };
+        }
         Ok(())
     }
 
