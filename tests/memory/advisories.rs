@@ -157,6 +157,28 @@ fn empty_fragments_not_counted() {
     );
 }
 
+/// `tests/bomb.rs` does it with a GiB.
+#[cfg(feature = "deflate")]
+#[test]
+fn limits_before_inflation_but_not_after_it() {
+    use super::world::agreed;
+
+    let [mut client, mut server] = agreed(false, |limits| limits.message_bytes = 100_000);
+    let entropy = &mut Numbers::default();
+    for length in [100_000, 100_001] {
+        client.send(Message::Binary(&vec![7; length]), entropy).unwrap();
+        let mut bytes = written(&mut client);
+        assert!(bytes.len() < 200, "{}", bytes.len());
+        let mut found = None;
+        let peak = peak_bytes("an inflated message of 100,000 bytes or one more", || {
+            found = violation(&mut server, &mut bytes);
+        });
+        assert_eq!(found, (length > 100_000).then_some(Violation::MessageTooBig));
+        // The inflater, and the buffer while it moves.
+        assert!(peak < 300_000, "{peak}");
+    }
+}
+
 #[test]
 fn a_negotiation_answer_not_validated_by_the_client() {
     let request = ClientRequest::new("a", "/").subprotocol("chat").subprotocol("chess");

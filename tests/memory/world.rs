@@ -109,3 +109,35 @@ pub(crate) fn cost(name: &str, run: impl FnOnce()) -> (u64, u64) {
     );
     (info.bytes_max, info.bytes_current.max(0).unsigned_abs())
 }
+
+/// A client and a server that have agreed on compression, each message by itself or not.
+#[cfg(feature = "deflate")]
+pub(crate) fn agreed(no_context_takeover: bool, change: impl FnOnce(&mut Limits)) -> [Connection; 2] {
+    use wsloop::proto::{Accept, ClientRequest, Deflate};
+
+    let deflate = Deflate {
+        own_no_context_takeover: no_context_takeover,
+        peer_no_context_takeover: no_context_takeover,
+        ..Deflate::default()
+    };
+    let mut config = Config {
+        deflate: Some(deflate),
+        ..Config::default()
+    };
+    change(&mut config.limits);
+    let config = Arc::new(config);
+    let request = ClientRequest::new("localhost", "/");
+    let mut client = Connection::client(config.clone(), &request, NOW, &mut Numbers::default()).unwrap();
+    let mut server = Connection::server(config, NOW);
+    read(&mut server, &mut written(&mut client), |server, event| {
+        if let Event::Request(_) = event {
+            server.accept(&Accept::new()).unwrap();
+        }
+    });
+    let mut is_agreed = false;
+    read(&mut client, &mut written(&mut server), |_, event| {
+        is_agreed = matches!(event, Event::Opened(opened) if opened.deflate.is_some());
+    });
+    assert!(is_agreed);
+    [client, server]
+}
