@@ -171,13 +171,11 @@ impl Inflater {
         let status = self.inner.decompress(input, output, flush);
         let moved = |by: u64, most: usize| usize::try_from(by).map_or(most, |by| by.min(most));
         let written = moved(self.inner.total_out() - before.1, output.len());
-        let ended = status == Ok(Status::StreamEnd);
         Step {
             consumed: moved(self.inner.total_in() - before.0, input.len()),
             written,
-            // Where a stream ends nothing is left, however full it is.
-            filled: written == output.len() && !ended,
-            ended,
+            filled: written == output.len(),
+            ended: status == Ok(Status::StreamEnd),
             failed: status.is_err(),
         }
     }

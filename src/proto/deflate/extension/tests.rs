@@ -146,6 +146,53 @@ fn a_context_is_taken_over_or_not() {
     assert_eq!(inflate(&mut server, &[&second[0]], 9999), Ok(text.clone()));
     // Between messages nothing is held but what is kept for the next.
     assert!(client.compressor.is_none() && server.inflater.is_none());
+    // And that has forgotten all.
+    let refers = [0xf2, 0x00, 0x11, 0x00, 0x00];
+    assert_eq!(inflate(&mut server, &[&refers], 9999), Err(InflateError));
+}
+
+#[test]
+fn each_direction_has_its_own_parameters() {
+    let config = Deflate::default();
+    let mixed = Agreed {
+        client_no_context_takeover: true,
+        ..agreed(false, 15)
+    };
+    let (mut client, mut server) = ends(&config, mixed);
+    let text = noise(1000);
+    let sent = |from: &mut Extension, to: &mut Extension| {
+        let pieces = compress(from, &[&text]);
+        assert_eq!(inflate(to, &[&pieces[0]], 9999).as_deref(), Ok(&text[..]));
+        pieces[0].len()
+    };
+    assert_eq!(sent(&mut client, &mut server), sent(&mut client, &mut server));
+    assert!(client.compressor.is_none() && server.inflater.is_none());
+    assert!(sent(&mut server, &mut client) > 1000 && sent(&mut server, &mut client) < 50);
+    assert!(server.compressor.is_some() && client.inflater.is_some());
+}
+
+#[test]
+fn no_more_is_referred_to_than_was_agreed() {
+    for bits in 9..=15 {
+        let (client_bits, server_bits) = (bits, 24 - bits);
+        let mixed = Agreed {
+            client_max_window_bits: client_bits,
+            server_max_window_bits: server_bits,
+            ..agreed(false, 15)
+        };
+        let config = Deflate::default();
+        let (mut client, mut server) = ends(&config, mixed);
+        for (end, bits) in [(&mut client, client_bits), (&mut server, server_bits)] {
+            let length = |end: &mut Extension, distance: usize| {
+                let text = noise(distance);
+                end.reset_compress();
+                compress(end, &[&text, &text]).concat().len()
+            };
+            let window = 1 << bits;
+            assert!(length(end, window) >= 2 * window, "too far, {bits} bits");
+            assert!(length(end, window / 4) < window / 4 + window / 8, "near, {bits} bits");
+        }
+    }
 }
 
 #[test]

@@ -315,12 +315,15 @@ proptest! {
     fn an_answer_is_accepted_if_it_is_permitted(client in configs(), answer in parameters()) {
         let offer = Offer::new(&client).unwrap();
         let offers = offer.value();
-        let permitted = offers.split(", ").any(|offer| is_permitted(offer, &answer));
+        let each: Vec<bool> = offers.split(", ").map(|offer| is_permitted(offer, &answer)).collect();
         let header = answer.iter().fold(String::from(NAME), |header, (name, value)| match value {
             Some(value) => alloc::format!("{header}; {name}={value}"),
             None => alloc::format!("{header}; {name}"),
         });
-        let accepted = parse(&header)[0].is_some_and(|answer| offer.answered(&answer).is_some());
-        prop_assert_eq!(accepted, permitted, "{} to {}", header, offers);
+        let answer = parse(&header)[0];
+        let permits = |offer: &Parameters| answer.is_some_and(|answer| offer.permits(&answer));
+        prop_assert_eq!(&offer.offers.iter().map(permits).collect::<Vec<_>>(), &each, "{} to {}", header, offers);
+        let accepted = answer.is_some_and(|answer| offer.answered(&answer).is_some());
+        prop_assert_eq!(accepted, each.contains(&true), "{} to {}", header, offers);
     }
 }
