@@ -48,7 +48,9 @@ pub struct Limits {
     pub fragments: u32,
     /// How many bytes a byte of a compressed message may become; default 200. What people and programs write comes to
     /// less than 20; a thousand is what DEFLATE can do at most, with nothing but repetitions. Past it: 1009. Looked at
-    /// while the message is inflated (feature `deflate`), from [`inflate_ratio_from_bytes`](Self::inflate_ratio_from_bytes) on.
+    /// while the message is inflated (feature `deflate`), from [`inflate_ratio_from_bytes`](Self::inflate_ratio_from_bytes) on:
+    /// piece by piece as the bytes come, so how they are cut decides at which byte it is passed, and whether a message
+    /// passes whose begin alone grows by more.
     pub inflate_ratio: u32,
     /// How long, in inflated bytes, a message must be for its [`inflate_ratio`](Self::inflate_ratio) to matter; default
     /// 256 KiB, since a short one that repeats itself harms nobody.

@@ -17,8 +17,9 @@
 //! lent bytes is needed any more. Every moment is an [`Instant`] on a clock of the host's, and every random byte comes from
 //! an [`Entropy`]. A call at the wrong time is an error ([`Misuse`]), never a panic.
 //!
-//! However the peer's bytes are cut into calls of `handle_bytes`, the events are the same, and so is the output as long as
-//! it is drained at the same positions of the input. One rule follows: the Close that answers the peer's, or that tells
+//! However the peer's bytes are cut into calls of `handle_bytes`, the events are the same, chunks after joining, and so is
+//! the output as long as it is drained at the same positions of the input. (One limit is an exception,
+//! [`Limits::inflate_ratio`].) One rule follows: the Close that answers the peer's, or that tells
 //! it of a violation, is queued by the `poll_transmit` after the last event. Until then the host can send what the
 //! messages before gave it cause to.
 //!

@@ -35,6 +35,10 @@ impl Talker {
             Event::Opened(opened) => {
                 assert_eq!(self.life, Life::Opening);
                 assert_eq!(opened.subprotocol.as_deref(), Some("two"));
+                #[cfg(feature = "deflate")]
+                {
+                    self.agreed = opened.deflate;
+                }
                 if self.side == Side::Client {
                     assert_eq!(next, Some(&Words::Head));
                     self.advance(said);

@@ -6,20 +6,28 @@
     reason = "these functions are assertions"
 )]
 
+#[cfg(feature = "deflate")]
+mod compressed;
 mod driver;
 mod hearing;
 mod naive;
+#[cfg(feature = "deflate")]
+mod naive_inflate;
 mod parts;
 mod plan;
+mod saying;
 #[cfg(test)]
 mod seeds;
 mod sending;
+mod streaming;
 mod talk;
 mod talker;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod written;
+#[cfg(test)]
+mod written_compressed;
 
 use driver::{Start, Trace, drive};
 use plan::{Plan, scattered};
@@ -29,14 +37,19 @@ type Body = fn(&[u8]);
 
 /// Every target, by its name.
 #[cfg(test)]
-const TARGETS: [(&str, Body); 7] = [
+const TARGETS: &[(&str, Body)] = &[
     ("frames", frames),
     ("request", request),
     ("response", response),
     ("utf8", utf8),
     ("close", close),
     ("sending", sending),
+    ("streaming", streaming),
     ("talk", talk),
+    #[cfg(feature = "deflate")]
+    ("inflate", inflate),
+    #[cfg(feature = "deflate")]
+    ("deflate", deflate),
 ];
 
 /// Frames on an open connection. The first byte chooses the side and seeds the cuts; the rest is what the peer sends.
@@ -93,6 +106,26 @@ pub fn sending(data: &[u8]) {
 /// the time.
 pub fn talk(data: &[u8]) {
     talk::play(&mut Plan::new(data));
+}
+
+/// Frames on an open connection whose host wants messages in chunks. The first byte chooses the side and seeds the cuts.
+pub fn streaming(data: &[u8]) {
+    if let Some((&choice, input)) = data.split_first() {
+        streaming::check(choice, input);
+    }
+}
+
+/// What a peer sends to a connection that agreed on compression: bytes, or DEFLATE in frames, against the limits and
+/// a naive inflater.
+#[cfg(feature = "deflate")]
+pub fn inflate(data: &[u8]) {
+    compressed::play(&mut Plan::new(data));
+}
+
+/// As [`talk`], between connections that agree on compression, with any parameters and any budget.
+#[cfg(feature = "deflate")]
+pub fn deflate(data: &[u8]) {
+    talk::play_compressed(&mut Plan::new(data));
 }
 
 /// Compares the whole input, byte by byte, and a cutting that follows from `seed`; gives the trace of the whole.

@@ -191,7 +191,7 @@ fn data(
 }
 
 /// How a length is written.
-#[cfg(test)]
+#[cfg(any(test, feature = "deflate"))]
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Width {
     Shortest,
@@ -200,7 +200,7 @@ pub(super) enum Width {
 }
 
 /// Writes one frame, right or wrong: `first` is its whole first byte.
-#[cfg(test)]
+#[cfg(any(test, feature = "deflate"))]
 pub(super) fn write(first: u8, key: Option<[u8; 4]>, width: Width, payload: &[u8]) -> Vec<u8> {
     let mut frame = alloc::vec![first];
     let length = payload.len();

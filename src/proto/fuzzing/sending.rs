@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::driver::Counting;
 use super::naive::{self, Seen};
-use super::plan::{Plan, pieces, scattered};
+use super::plan::{Plan, scattered};
+use super::streaming::{Way, hear};
 use super::talker::{Talker, Words};
-use crate::proto::{CloseCode, Config, Connection, Event, Instant, Limits, Side};
+use crate::proto::{CloseCode, Config, Connection, Instant, Limits, Side};
 
 /// Plays a plan of messages, pings, pongs, a Close, and of how much of them leaves when; reads it back.
 pub(super) fn play(plan: &mut Plan<'_>) {
@@ -31,8 +31,12 @@ pub(super) fn play(plan: &mut Plan<'_>) {
     let said: Vec<Seen> = talker.said.into_iter().filter_map(|said| seen(said.words)).collect();
     let limits = Limits::default();
     assert_eq!(naive::read(&wire, side == Side::Client, &limits), said);
-    assert_eq!(read(side.peer(), &wire, &[]), said);
-    assert_eq!(read(side.peer(), &wire, &scattered(wire.len(), choice)), said);
+    for way in [Way::Whole, Way::Chunks] {
+        for cuts in [Vec::new(), scattered(wire.len(), choice)] {
+            let reader = &mut Connection::opened(side.peer(), Config::default().into());
+            assert_eq!(hear(reader, &wire, &cuts, way).seen, said);
+        }
+    }
 }
 
 fn step(talker: &mut Talker, plan: &mut Plan<'_>, wire: &mut Vec<u8>) {
@@ -78,28 +82,4 @@ fn seen(words: Words) -> Option<Seen> {
         Words::Piece(_) => None,
         Words::Head | Words::Refusal(_) => panic!("the connection was open from the start"),
     }
-}
-
-/// What an open connection of `side` sees in `bytes`.
-fn read(side: Side, bytes: &[u8], cuts: &[usize]) -> Vec<Seen> {
-    let mut connection = Connection::opened(side, Config::default().into());
-    let mut entropy = Counting::default();
-    let mut seen = Vec::new();
-    for piece in pieces(bytes, cuts) {
-        let mut piece = piece.to_vec();
-        let mut input = connection.handle_bytes(Instant::ZERO, &mut piece);
-        while let Some(event) = connection.poll_event(&mut input, &mut entropy) {
-            seen.push(match event {
-                Event::Message(message) if message.as_message().is_text() => {
-                    Seen::Text(message.as_message().as_bytes().to_vec())
-                }
-                Event::Message(message) => Seen::Binary(message.as_message().as_bytes().to_vec()),
-                Event::Ping(payload) => Seen::Ping(payload.as_bytes().to_vec()),
-                Event::Pong(payload) => Seen::Pong(payload.as_bytes().to_vec()),
-                Event::Closed(closed) => Seen::Close(closed.code.map(CloseCode::as_u16), closed.reason),
-                Event::Request(_) | Event::Opened(_) | Event::Chunk(_) | Event::Failed(_) => panic!("{event:?}"),
-            });
-        }
-    }
-    seen
 }

@@ -8,6 +8,8 @@ use super::naive::Seen;
 use super::plan::Plan;
 use super::talker::{Life, Talker, Words};
 use crate::proto::{CloseCode, Config, Instant, Limits, Side};
+#[cfg(feature = "deflate")]
+use crate::proto::{Contexts, Deflate};
 
 /// What may happen next. Two bits of the byte that decides say to whom, the others what.
 #[derive(Debug, Clone, Copy)]
@@ -80,12 +82,27 @@ struct World {
 
 /// Plays a plan, then lets both come to their end in peace; messages must come whole, in order, and all of them that can.
 pub(super) fn play(plan: &mut Plan<'_>) {
-    let mut world = World::new(plan);
-    while !plan.is_done() {
-        world.step(plan);
-        world.check();
+    let choice = plan.byte();
+    let world = World::new(plan, choice, choice & 1 == 0, config);
+    world.play(plan);
+}
+
+/// The same with connections that agree on compression, if they can.
+#[cfg(feature = "deflate")]
+pub(super) fn play_compressed(plan: &mut Plan<'_>) {
+    let contexts = Contexts::new(plan.pick(&[2 << 20, 700 << 10, 400 << 10, 96 << 10, 20 << 10]));
+    let choice = plan.byte();
+    let mut world = World::new(plan, choice, true, |plan| compressing(plan, &contexts));
+    if choice & 1 != 0 {
+        for who in [0, 1] {
+            world.transmit(who, usize::MAX);
+            world.deliver(who, usize::MAX);
+            world.answer(true);
+        }
     }
-    world.finish();
+    world.play(plan);
+    // What waits to be used again is within the budget, too.
+    assert!(contexts.used_bytes() <= contexts.budget_bytes());
 }
 
 fn config(plan: &mut Plan<'_>) -> Config {
@@ -104,13 +121,40 @@ fn config(plan: &mut Plan<'_>) -> Config {
     }
 }
 
+/// The same as [`config`], with wishes for compression.
+#[cfg(feature = "deflate")]
+fn compressing(plan: &mut Plan<'_>, contexts: &Contexts) -> Config {
+    let [flags, levels] = [plan.byte(), plan.byte()];
+    let deflate = Deflate {
+        own_no_context_takeover: flags & 1 != 0,
+        peer_no_context_takeover: flags & 2 != 0,
+        own_max_window_bits: 9 + (flags >> 2) % 7,
+        peer_max_window_bits: 8 + (flags >> 5),
+        level: levels % 10,
+        memory_level: 1 + levels / 10 % 9,
+        min_bytes: plan.pick(&[0, 1, 64]),
+        contexts: contexts.clone(),
+    };
+    Config {
+        deflate: Some(deflate),
+        ..config(plan)
+    }
+}
+
 impl World {
-    fn new(plan: &mut Plan<'_>) -> Self {
+    fn play(mut self, plan: &mut Plan<'_>) {
+        while !plan.is_done() {
+            self.step(plan);
+            self.check();
+        }
+        self.finish();
+    }
+
+    fn new(plan: &mut Plan<'_>, choice: u8, opens: bool, config: impl Fn(&mut Plan<'_>) -> Config) -> Self {
         let now = Instant::from_nanos(1_000);
-        let choice = plan.byte();
         let mut talkers = [Side::Client, Side::Server].map(|side| {
             let config = config(plan);
-            if choice & 1 == 0 {
+            if opens {
                 Talker::opening(side, config, now)
             } else {
                 Talker::opened(side, config)
@@ -179,6 +223,10 @@ impl World {
         for (who, talker) in self.talkers.iter().enumerate() {
             talker.check();
             assert!(talker.heard <= self.talkers[1 - who].said.len());
+        }
+        if self.talkers.iter().all(|talker| talker.life == Life::Open) {
+            let [client, server] = &self.talkers;
+            client.assert_agrees_with(server);
         }
     }
 

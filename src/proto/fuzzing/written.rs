@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
+use super::naive::{Width, write};
+use super::written_compressed::{deflate, inflate};
+
 /// Target, name and bytes of each seed.
 pub(super) fn written() -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    [utf8(), close(), sending(), talk()].concat()
+    [utf8(), close(), sending(), streaming(), talk(), inflate(), deflate()].concat()
 }
 
-type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;
+pub(super) type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;
 
 fn utf8() -> Seeds {
     let long = "so wide a text that it is read by vectors: €".repeat(3);
@@ -89,26 +92,89 @@ fn sending() -> Seeds {
     .to_vec()
 }
 
+fn streaming() -> Seeds {
+    let text = ["wide: ".as_bytes(), "ß€😀".repeat(20).as_bytes()].concat();
+    let frames = |masked: bool, frames: &[(u8, &[u8])]| {
+        let key = masked.then_some([0x37, 0xfa, 0x21, 0x3d]);
+        let frames = frames
+            .iter()
+            .flat_map(|(first, payload)| write(*first, key, Width::Shortest, payload));
+        core::iter::once(u8::from(!masked)).chain(frames).collect()
+    };
+    let stream: [(u8, &[u8]); 7] = [
+        (0x81, &text),
+        (0x01, &text[..9]),
+        (0x89, b"between"),
+        (0x00, b""),
+        (0x80, &text[9..]),
+        (0x82, b""),
+        (0x88, b"\x03\xE8bye"),
+    ];
+    let mut seeds: Seeds = Vec::new();
+    for (masked, names) in [
+        (
+            true,
+            [
+                "to_server",
+                "bad_text_to_server",
+                "bad_last_to_server",
+                "interleaved_to_server",
+            ],
+        ),
+        (
+            false,
+            [
+                "to_client",
+                "bad_text_to_client",
+                "bad_last_to_client",
+                "interleaved_to_client",
+            ],
+        ),
+    ] {
+        let bodies = [
+            frames(masked, &stream),
+            frames(
+                masked,
+                &[
+                    (0x82, b"good"),
+                    (0x01, b"good\xE2\x82"),
+                    (0x00, b"\xACgood\xFFbad"),
+                    (0x80, b""),
+                ],
+            ),
+            frames(masked, &[(0x01, b"good\xE2\x82"), (0x80, b"")]),
+            frames(masked, &[(0x02, b"one"), (0x81, b"another")]),
+        ];
+        seeds.extend(
+            names
+                .into_iter()
+                .zip(bodies)
+                .map(|(name, bytes)| ("streaming", name, bytes)),
+        );
+    }
+    seeds
+}
+
 /// A step of `talk` by the client; one more and it is the server's.
-const TRANSMIT: u8 = 0;
-const DELIVER: u8 = 2;
-const EXCHANGE: u8 = 4;
-const TEXT: u8 = 6;
-const BINARY: u8 = 8;
-const PING: u8 = 10;
-const PONG: u8 = 12;
-const CLOSE: u8 = 14;
-const OPEN: u8 = 16;
-const REFUSE: u8 = 18;
-const WAIT: u8 = 20;
-const RING: u8 = 22;
-const SEVER: u8 = 24;
-const DISCARD: u8 = 26;
-const NEGLECT: u8 = 28;
-const BUFFERS: u8 = 30;
-const BEGIN: u8 = 32;
-const PIECE: u8 = 34;
-const BY_SERVER: u8 = 1;
+pub(super) const TRANSMIT: u8 = 0;
+pub(super) const DELIVER: u8 = 2;
+pub(super) const EXCHANGE: u8 = 4;
+pub(super) const TEXT: u8 = 6;
+pub(super) const BINARY: u8 = 8;
+pub(super) const PING: u8 = 10;
+pub(super) const PONG: u8 = 12;
+pub(super) const CLOSE: u8 = 14;
+pub(super) const OPEN: u8 = 16;
+pub(super) const REFUSE: u8 = 18;
+pub(super) const WAIT: u8 = 20;
+pub(super) const RING: u8 = 22;
+pub(super) const SEVER: u8 = 24;
+pub(super) const DISCARD: u8 = 26;
+pub(super) const NEGLECT: u8 = 28;
+pub(super) const BUFFERS: u8 = 30;
+pub(super) const BEGIN: u8 = 32;
+pub(super) const PIECE: u8 = 34;
+pub(super) const BY_SERVER: u8 = 1;
 
 /// Both ends' limits: wide ones.
 const WIDE: [u8; 8] = [0; 8];
