@@ -14,18 +14,30 @@ pub(crate) struct Inflated {
 
 /// Inflates `bytes`, which are a whole message if `last`, after `window`.
 pub(crate) fn inflate(window: &[u8], bytes: &[u8], last: bool) -> Inflated {
-    let mut whole = bytes.to_vec();
-    if last && !bytes.is_empty() {
-        whole.extend([0, 0, 0xFF, 0xFF]);
+    let part = run(window, bytes, None);
+    if !last || bytes.is_empty() || part.fault {
+        return part;
     }
+    let whole = run(window, &[bytes, &[0, 0, 0xFF, 0xFF]].concat(), Some(bytes.len()));
+    // What is put back says nothing of its own.
+    let fault = whole.fault || whole.output.len() > part.output.len();
+    Inflated {
+        output: part.output,
+        fault,
+        window: whole.window,
+    }
+}
+
+/// Inflates `bytes`, of which those from `end` on were put back, as far as it goes.
+fn run(window: &[u8], bytes: &[u8], end: Option<usize>) -> Inflated {
     let mut stream = Stream {
-        bytes: &whole,
+        bytes,
         at: 0,
         reached: window.to_vec(),
         output: Vec::new(),
     };
-    let end = stream.blocks(last.then_some(bytes.len()));
-    let fault = matches!((end, last), (Err(Stop::Fault), _) | (Err(Stop::Short), true));
+    let result = stream.blocks(end);
+    let fault = matches!((result, end), (Err(Stop::Fault), _) | (Err(Stop::Short), Some(_)));
     Inflated {
         output: stream.output,
         fault,
@@ -146,6 +158,9 @@ impl Stream<'_> {
             if let Some(symbol) = code.symbol(length, bits) {
                 return Ok(symbol);
             }
+            if !code.begins(length, bits) {
+                break;
+            }
         }
         Err(Stop::Fault)
     }
@@ -208,6 +223,13 @@ impl Code {
 
     fn symbol(&self, length: usize, bits: usize) -> Option<usize> {
         self.0.iter().position(|&code| code == (length, bits))
+    }
+
+    /// Whether a longer code begins so.
+    fn begins(&self, length: usize, bits: usize) -> bool {
+        self.0
+            .iter()
+            .any(|code| code.0 > length && code.1 >> (code.0 - length) == bits)
     }
 
     /// How much of all that could be said by 15 bits is not said; below zero if it is too much.
