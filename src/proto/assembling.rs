@@ -95,6 +95,10 @@ pub(crate) struct Assembly {
     compressed: bool,
     /// The host has had a chunk of it.
     is_chunked: bool,
+    /// It is handed out as it comes, not gathered.
+    delivers_chunks: bool,
+    /// The same of the next message.
+    will_deliver_chunks: bool,
 }
 
 /// What is being assembled.
@@ -111,6 +115,34 @@ impl Assembly {
     #[inline]
     pub(crate) const fn is_idle(&self) -> bool {
         matches!(self.kind, Kind::Nothing)
+    }
+
+    /// Whether messages are handed out in chunks, from the next on.
+    pub(crate) const fn deliver_chunks(&mut self, yes: bool) {
+        self.will_deliver_chunks = yes;
+    }
+
+    /// Whether the next message is handed out in chunks.
+    #[inline]
+    pub(crate) const fn will_deliver_chunks(&self) -> bool {
+        self.will_deliver_chunks
+    }
+
+    /// Whether the message under way is handed out in chunks, or, if there is none, the one whose header is read now.
+    pub(crate) const fn delivers_chunks(&mut self) -> bool {
+        if self.is_idle() {
+            self.delivers_chunks = self.will_deliver_chunks;
+        }
+        self.delivers_chunks
+    }
+
+    /// Ready for the next message.
+    fn take(&mut self) -> Self {
+        let next = Self {
+            will_deliver_chunks: self.will_deliver_chunks,
+            ..Self::default()
+        };
+        mem::replace(self, next)
     }
 
     /// Whether the message under way is compressed.
@@ -209,7 +241,7 @@ impl Assembly {
 
     /// The message is complete (RFC 6455 section 6.2): hands it over, buffer and all, and is ready for the next.
     pub(crate) fn finish(&mut self) -> Result<MessageBuf<'static>, Violation> {
-        let done = mem::take(self);
+        let done = self.take();
         if !done.utf8.is_complete() {
             return Err(Violation::TextNotUtf8);
         }
@@ -221,10 +253,7 @@ impl Assembly {
         let chunk = Chunk::new(payload, self.kind == Kind::Text, !self.is_chunked, is_last);
         self.is_chunked = true;
         if is_last {
-            *self = Self {
-                payload: mem::take(&mut self.payload),
-                ..Self::default()
-            };
+            self.payload = self.take().payload;
         }
         chunk
     }

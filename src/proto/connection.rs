@@ -37,11 +37,6 @@ pub struct Connection {
     pub(super) fate: Fate,
     /// Bytes were given and `poll_event` has not said `None` since.
     pub(super) undrained: bool,
-    /// Messages are handed out as they come, not gathered.
-    pub(super) delivers_chunks: bool,
-    /// The same, from the next message on.
-    pub(super) will_deliver_chunks: bool,
-    pub(super) outgoing: Outgoing,
 }
 
 /// State that is seldom needed, and given back when it isn't.
@@ -55,6 +50,8 @@ pub(super) struct Rare {
     pub(super) early: Vec<u8>,
     pub(super) early_read: usize,
     pub(super) pongs: Pongs,
+    /// A message that is being sent in chunks.
+    pub(super) outgoing: Outgoing,
     /// The reason of the peer's Close, which our answer repeats.
     pub(super) close_reason: String,
     /// An event that a call of the host's caused, for the next `poll_event`.
@@ -67,6 +64,7 @@ impl Rare {
             && self.control.is_empty()
             && self.early.is_empty()
             && self.pongs.is_idle()
+            && self.outgoing.is_idle()
             && self.close_reason.is_empty()
             && self.news.is_none()
     }
@@ -132,9 +130,6 @@ impl Connection {
             side,
             fate: Fate::Alive,
             undrained: false,
-            delivers_chunks: false,
-            will_deliver_chunks: false,
-            outgoing: Outgoing::default(),
         }
     }
 
@@ -145,7 +140,7 @@ impl Connection {
     /// `Limits::{frame_bytes, message_bytes, fragments}` do not apply; `Limits::inflate_ratio` does. Text is validated
     /// across chunks: the first bad byte fails the connection, when the chunks before it have been handed out.
     pub const fn deliver_chunks(&mut self, yes: bool) {
-        self.will_deliver_chunks = yes;
+        self.assembly.deliver_chunks(yes);
     }
 
     /// Bytes came from the peer. Payloads are unmasked in place and events point into them: now call
@@ -394,8 +389,6 @@ mod tests {
 
     #[test]
     fn an_idle_connection_stays_small() {
-        // The extension is behind a pointer.
-        let most = if cfg!(feature = "deflate") { 144 } else { 136 };
-        assert!(size_of::<Connection>() <= most, "{} bytes", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 136, "{} bytes", size_of::<Connection>());
     }
 }

@@ -27,7 +27,7 @@ impl Connection {
             && self.reading.is_between_frames()
             && self.assembly.is_idle()
             && self.rare.is_none()
-            && !self.will_deliver_chunks
+            && !self.assembly.will_deliver_chunks()
             && let Some(event) = self.read_whole(input)
         {
             return Some(event);
@@ -270,10 +270,7 @@ impl Connection {
                 let Some(header) = self.read_header(input)? else {
                     return Ok(None);
                 };
-                if self.assembly.is_idle() {
-                    self.delivers_chunks = self.will_deliver_chunks;
-                }
-                let limits = (!self.delivers_chunks).then_some(&self.config.limits);
+                let limits = (!self.assembly.delivers_chunks()).then_some(&self.config.limits);
                 self.assembly.admit(&header, limits)?;
                 if let Some(event) = self.begin_frame(&header, input, entropy)? {
                     return Ok(Some(event));
@@ -329,7 +326,7 @@ impl Connection {
         let lies_here = header.length <= input.rest().len() as u64;
         let is_control = header.opcode.is_control();
         let is_whole = header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
-        let is_plain_message = is_whole && !header.compressed && !self.delivers_chunks;
+        let is_plain_message = is_whole && !header.compressed && !self.assembly.delivers_chunks();
         if !lies_here || !(is_plain_message || is_control) {
             if !is_control {
                 self.assembly.begin_frame(header);
@@ -389,7 +386,7 @@ impl Connection {
         } else {
             Reading::Payload(frame)
         };
-        if self.delivers_chunks {
+        if self.assembly.delivers_chunks() {
             let (good, fault) = self.assembly.validate_chunk(bytes);
             return self.deliver(Payload::Borrowed(input.take(good)), is_last, fault);
         }
@@ -410,7 +407,7 @@ impl Connection {
         let share = frame.share(input.rest().len());
         let is_last = frame.fin && frame.ends_within(share);
         // A message's bound is met when one byte more comes out.
-        let most_bytes = if self.delivers_chunks {
+        let most_bytes = if self.assembly.delivers_chunks() {
             CHUNK_BYTES
         } else {
             self.assembly.room(limits).saturating_add(1)
@@ -434,7 +431,7 @@ impl Connection {
         };
         let is_over = is_last && is_complete;
         // What came out before a fault is looked at first, as it would be had the fault come in another read.
-        if self.delivers_chunks {
+        if self.assembly.delivers_chunks() {
             let (payload, invalid) = self.assembly.take_inflated();
             fault = invalid.or(fault);
             return self.deliver(Payload::Owned(payload), is_over, fault);
