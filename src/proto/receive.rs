@@ -38,7 +38,7 @@ impl Connection {
     /// The common case: a message in one frame that lies in `input` whole. `None`, with nothing changed, for all else.
     #[inline]
     fn read_whole<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
-        let &[first, second, ref rest @ ..] = input.rest() else {
+        let &[first, second, ..] = input.rest() else {
             return None;
         };
         let is_text = match first {
@@ -49,10 +49,10 @@ impl Connection {
         let masked = self.side.peer().masks();
         // With the mask bit as it must be, taking it off leaves the short length; else something that is none.
         let short = if masked { second ^ 0x80 } else { second };
-        let (length, mut header_bytes) = match short {
+        let (length, length_bytes) = match short {
             0..126 => (usize::from(short), 2),
             126 => {
-                let &[high, low] = rest.first_chunk::<2>()?;
+                let &[_, _, high, low] = input.rest().first_chunk()?;
                 let length = u16::from_be_bytes([high, low]);
                 if length < 126 {
                     return None;
@@ -61,15 +61,15 @@ impl Connection {
             }
             127.. => return None,
         };
-        let mut key = [0; 4];
-        if masked {
-            key = *input.rest().get(header_bytes..)?.first_chunk::<4>()?;
-            header_bytes += 4;
-        }
+        let header_bytes = if masked { length_bytes + 4 } else { length_bytes };
         let limits = &self.config.limits;
         let bound = limits.frame_bytes.min(limits.message_bytes);
-        if input.rest().len() - header_bytes < length || length as u64 > bound || limits.fragments == 0 {
+        if input.rest().len() < header_bytes + length || length as u64 > bound || limits.fragments == 0 {
             return None;
+        }
+        let mut key = [0; 4];
+        if masked {
+            key = *input.rest()[length_bytes..header_bytes].first_chunk()?;
         }
         let (_, payload) = input.take(header_bytes + length).split_at_mut(header_bytes);
         if masked {
