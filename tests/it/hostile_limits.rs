@@ -134,6 +134,12 @@ fn head_bytes() {
     let serve = |limit: usize| opening(limits(|limits| limits.head_bytes = limit), &head);
     assert_eq!(serve(head.len()), Outcome::Passed);
     assert_eq!(serve(head.len() - 1), Outcome::Refused(BadRequest::HeadTooBig, 431));
+    // What can't end within the limit is not waited for.
+    let whole = |limits: &mut Limits| limits.head_bytes = head.len() - 1;
+    assert_eq!(
+        opening(limits(whole), &head[..head.len() - 1]),
+        Outcome::Refused(BadRequest::HeadTooBig, 431)
+    );
     // One that is all target is told so.
     let target_bytes = "GET /chat?room=7 HTTP/1.1\r".len();
     assert_eq!(serve(target_bytes), Outcome::Refused(BadRequest::TargetTooLong, 414));
@@ -296,15 +302,20 @@ mod inflated {
 
     #[test]
     fn inflate_ratio() {
-        let payload = [7; 10_000];
-        let (_, compressed) = receive(&payload, |_| {});
-        let least = u32::try_from(payload.len().div_ceil(compressed)).unwrap();
+        // One that becomes exactly so many times as long.
+        let (payload, ratio) = (2000..4000)
+            .find_map(|length| {
+                let payload = vec![7; length];
+                let (_, compressed) = receive(&payload, |_| {});
+                (length % compressed == 0).then_some((payload, u32::try_from(length / compressed).unwrap()))
+            })
+            .unwrap();
         let with = |ratio: u32| {
             let change = |limits: &mut Limits| (limits.inflate_ratio, limits.inflate_ratio_from_bytes) = (ratio, 100);
             receive(&payload, change).0
         };
-        assert_eq!(with(least), Outcome::Passed);
-        assert_eq!(with(least - 1), Outcome::Failed(Violation::InflateRatio, Some(1009)));
+        assert_eq!(with(ratio), Outcome::Passed);
+        assert_eq!(with(ratio - 1), Outcome::Failed(Violation::InflateRatio, Some(1009)));
     }
 
     #[test]

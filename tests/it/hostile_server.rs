@@ -272,6 +272,20 @@ fn an_echo_flood_that_is_never_read() {
     }
 }
 
+/// The smallest messages there are: what is remembered of each is several times as long as the frame.
+#[test]
+fn a_flood_of_empty_messages_that_is_never_read() {
+    let server = Server::warm();
+    let mut client = server.open();
+    let messages = frame(BINARY, b"").repeat(1000);
+    let (growth, written) = server.growth("80 MB of empty messages to an echo, never read", || {
+        flood(&mut client, &messages, 80_000_000)
+    });
+    println!("{written} bytes were taken, those in the system's buffers included");
+    assert!(written < 80_000_000, "{written}");
+    assert!(growth.peak < 16 << 10, "{growth:?}");
+}
+
 #[test]
 fn one_slow_handshake_in_front_of_all_others() {
     let server = Server::warm();
