@@ -42,6 +42,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for case in 1..=count {
         testee.visit(&format!("/runCase?case={case}&agent={agent}"))?;
     }
+    // The server answers when it is done with the case; a report that is written sooner would lack it.
+    testee.visit(&format!("/getCaseStatus?case={count}&agent={agent}"))?;
     testee.visit(&format!("/updateReports?agent={agent}"))?;
     println!("{count} cases run");
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ def kind(result):
     """Of what happened and how it was closed, the worse."""
     if result is None:
         return "failed"
-    found = {word.lower() for word in result[:2]}
+    found = {result["behavior"].lower(), result["behaviorClose"].lower()}
     for one in ("non-strict", "unimplemented"):
         if found <= {one, "ok", "informational"} and one in found:
             return one
@@ -52,7 +52,7 @@ def lines(run):
     for case in sorted(run.results, key=key_of):
         result = run.results[case]
         if kind(result) not in ("ok", "informational"):
-            word = f"{result[0]}, closing {result[1]}, code {result[2]['remoteCloseCode']}" if result else "NOT RUN"
+            word = f"{result['behavior']}, closing {result['behaviorClose']}, code {result['remoteCloseCode']}" if result else "NOT RUN"
             told.append(f"autobahn case {case}, {run.name}: {word}")
     return [*told, summary(run)]
 
@@ -94,7 +94,7 @@ def not_ok(runs):
     for run in runs:
         for case, result in run.results.items():
             if kind(result) != "ok":
-                code = result[2]["remoteCloseCode"] if result else "not run"
+                code = result["remoteCloseCode"] if result else "not run"
                 told.setdefault((case, kind(result), code), []).append(run.name)
     rows = ["| case | result | our close code | runs |", "|---|---|---|---|"]
     for (case, what, code), names in sorted(told.items(), key=lambda item: key_of(item[0][0])):
@@ -139,8 +139,9 @@ testsuite expects, too.
 
 {not_ok}
 
-An informational case looks at what the RFC leaves open, and has no wrong result: what a peer makes of a message behind
-its own Close (7.1.6), and how it answers a Close whose code nobody has defined (7.13.1: 5000, 7.13.2: 65535).
+An informational case looks at what the RFC leaves open, and has no wrong result: whether a message of 256 KiB is still
+echoed when a Close follows at its heels (7.1.6), and how a Close of an undefined code is answered (7.13.1: 5000, 7.13.2:
+65535).
 
 ## The runs
 
