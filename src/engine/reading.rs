@@ -121,7 +121,9 @@ impl<S: Sys> Stream<S> {
         } = events;
         // Pings are answered and handshakes too: what comes may have something to send for its effect.
         self.prepare_output(id, core);
-        self.conn.lend_input(core.pool.take());
+        if !self.conn.has_input_buffer() {
+            self.conn.lend_input(core.pool.take());
+        }
         let mut input = self.conn.handle_bytes(core.now, &mut arena[start..start + count]);
         while let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) {
             match event {

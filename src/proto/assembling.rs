@@ -158,6 +158,12 @@ impl Assembly {
         }
     }
 
+    /// Whether there is a buffer to gather in.
+    #[inline]
+    pub(crate) const fn has_buffer(&self) -> bool {
+        self.payload.capacity() > 0
+    }
+
     /// Gives the buffer back, if nothing is in it.
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
         (self.payload.is_empty() && self.payload.capacity() > 0).then(|| mem::take(&mut self.payload))

@@ -332,6 +332,13 @@ impl Connection {
         self.assembly.lend(buffer);
     }
 
+    /// Whether it has a buffer for input, so that [`lend_input`](Self::lend_input) would drop another.
+    #[must_use]
+    #[inline]
+    pub const fn has_input_buffer(&self) -> bool {
+        self.assembly.has_buffer()
+    }
+
     /// Takes the buffer for input back, if there is one and no message is under way.
     pub fn reclaim_input(&mut self) -> Option<Vec<u8>> {
         self.assembly.reclaim()

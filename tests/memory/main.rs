@@ -2,10 +2,18 @@
 //! which counts by thread, so tests may run side by side.
 //!
 //! `cargo test --test memory -- --nocapture` prints what was measured.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs
+)]
 
 // Each cause of a published advisory about another WebSocket implementation, by name.
 mod advisories;
+// Allocations of a whole event loop.
+#[cfg(feature = "net")]
+mod engine;
 // What hostile peers can make one connection hold.
 mod floods;
 // Allocations per message, once warm: none.
