@@ -179,7 +179,8 @@ impl Pair {
         (count, sent)
     }
 
-    /// Messages whole and in chunks, both ways, at once and cut; none of it allocates the third time.
+    /// Messages whole and in chunks, both ways, at once and cut. None of it allocates the third time, but for what a message
+    /// that is sent in chunks needs from its first chunk to its last: a connection that sends none should not hold it.
     fn check(&mut self, name: &str, compress: bool) {
         let text = "Nothing is new under the sun, but this is said often. ".repeat(400);
         let mut round = || {
@@ -204,8 +205,11 @@ impl Pair {
         round();
         round();
         let info = allocation_counter::measure(|| (0..20).for_each(|_| round()));
-        println!("{name}: {} allocations for 240 messages", info.count_total);
-        assert_eq!(info.count_total, 0, "{name}");
+        println!(
+            "{name}: {} allocations for 160 whole messages and 80 in chunks",
+            info.count_total
+        );
+        assert_eq!((info.count_total, info.bytes_current), (80, 0), "{name}");
     }
 }
 
