@@ -82,6 +82,17 @@ fn contend(what: String, message: Message<'_>, count: usize) -> Cases {
     });
 
     let memory = Memory::new(bytes.clone());
+    let mut buffer = vec![0; bytes.len() / count];
+    let mut server = frames::connection(Side::Server);
+    task.add("wsloop, a read each", move || {
+        memory.rewind();
+        for _ in 0..count {
+            let length = memory.copy_to(&mut buffer);
+            read(&mut server, &mut buffer[..length]);
+        }
+    });
+
+    let memory = Memory::new(bytes.clone());
     let mut server = tungstenite::WebSocket::from_raw_socket(memory.clone(), Role::Server, None);
     task.add("tungstenite", move || {
         memory.rewind();
