@@ -72,6 +72,7 @@ impl AwaitingRequest {
 /// Reads a whole head and checks it against RFC 6455 section 4.2.1, in the order in which HTTP would.
 fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadRequest> {
     let mut fields = alloc::vec![httparse::EMPTY_HEADER; head::lines(head).min(limits.head_fields)];
+    // RFC 9112 sections 5.1 and 5.2: httparse refuses space before a colon, and folded fields of a request.
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
@@ -144,7 +145,7 @@ fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
         .only("sec-websocket-key")
         .filter(|key| key::is_valid(key))
         .ok_or(BadRequest::Key)?;
-    // What follows the head is read as frames, so nothing may claim it as a body.
+    // What follows the head is read as frames, so nothing may claim it as a body (RFC 9112 section 6).
     let has_length = headers.values("content-length").any(|value| value != b"0");
     if has_length || headers.values("transfer-encoding").next().is_some() {
         return Err(BadRequest::Body);
