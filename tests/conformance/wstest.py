@@ -168,15 +168,22 @@ def bridge(fuzzing):
             payload = (payload * (payload_len // len(payload) + 1))[:payload_len]
         return super(protocol, self).sendFrame(*arguments, payload=octets(payload), **named)
 
-    def coming(owner, name):
+    def coming(owner, name, is_wanted=lambda self: True):
         inner = getattr(owner, name)
-        setattr(owner, name, lambda self, *arguments: inner(self, *native(arguments)))
+
+        def call(self, *arguments):
+            return inner(self, *(native(arguments) if is_wanted(self) else arguments))
+
+        setattr(owner, name, call)
 
     protocol.sendFrame = send_frame
     for name in ("sendMessage", "sendMessageFrameData", "sendCloseFrame", "sendPing", "sendPong"):
         going(name)
-    for name in ("onMessage", "onPong", "logRxOctets", "logTxOctets", "logRxFrame", "logTxFrame"):
+    for name in ("onMessage", "onPong"):
         coming(protocol, name)
+    for name in ("logRxOctets", "logTxOctets", "logRxFrame", "logTxFrame"):
+        # Without a log they look at lengths alone.
+        coming(protocol, name, lambda self: self.createWirelog)
     coming(fuzzing.FuzzingFactory, "logCase")
 
 
