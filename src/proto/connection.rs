@@ -16,6 +16,7 @@ use super::wire::close::ClosePayload;
 use super::wire::header::Opcode;
 use super::{
     Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Response, Side, State,
+    Violation,
 };
 
 /// One WebSocket connection for its whole life: opening, open, closing, closed.
@@ -56,6 +57,8 @@ pub(super) struct Rare {
     pub(super) close_reason: String,
     /// An event that a call of the host's caused, for the next `poll_event`.
     pub(super) news: Option<Event<'static>>,
+    /// What was found wrong behind the chunk that was handed out last; the next `poll_event` fails for it.
+    pub(super) fault: Option<Violation>,
 }
 
 impl Rare {
@@ -67,6 +70,7 @@ impl Rare {
             && self.outgoing.is_idle()
             && self.close_reason.is_empty()
             && self.news.is_none()
+            && self.fault.is_none()
     }
 }
 
@@ -227,6 +231,8 @@ impl Connection {
             let payload = payload.unwrap_or_else(|_| ClosePayload::bare(code));
             self.write_control(Opcode::Close, payload.as_bytes(), entropy);
             self.stage = self.stage.close_sent();
+            // Others may have use for its memory while this one's last bytes leave.
+            self.compression = Compression::NONE;
         }
     }
 
@@ -308,11 +314,12 @@ impl Connection {
         !self.stage.has_ended() && !matches!(opening(&self.rare), Some(Opening::Answer(_)))
     }
 
-    /// Whether the peer may send compressed messages: few bytes may then become many.
+    /// Whether the next bytes may hold compressed messages, so that few of them become many. Before the connection is open
+    /// too, if it may yet be agreed on: what opens it can have messages behind it.
     #[must_use]
     #[inline]
-    pub const fn inflates(&self) -> bool {
-        self.compression.is_agreed()
+    pub fn inflates(&self) -> bool {
+        self.compression.is_agreed() || (self.stage == Stage::Opening && Compression::is_wanted(&self.config))
     }
 
     /// Lends an empty buffer to write into, from a pool of the host's; dropped if the connection has one.
@@ -364,7 +371,13 @@ impl Connection {
         self.deadline = Instant::NEVER;
         self.reading = Reading::START;
         self.assembly = Assembly::default();
+        if self.is_finished() {
+            self.compression = Compression::NONE;
+        } else {
+            self.compression.end_reading();
+        }
         if let Some(rare) = &mut self.rare {
+            rare.fault = None;
             rare.opening = None;
             rare.control = Vec::new();
             rare.early = Vec::new();

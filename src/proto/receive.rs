@@ -84,11 +84,14 @@ impl Connection {
     #[inline(never)]
     fn poll_event_slow<'b>(&mut self, input: &mut Input<'b>, entropy: &mut dyn Entropy) -> Option<Event<'b>> {
         loop {
-            if let Some(rare) = &mut self.rare
-                && let Some(event) = rare.news.take()
-            {
-                self.tidy();
-                return Some(event);
+            if let Some(rare) = &mut self.rare {
+                if let Some(event) = rare.news.take() {
+                    self.tidy();
+                    return Some(event);
+                }
+                if let Some(violation) = rare.fault {
+                    return Some(self.fail(violation));
+                }
             }
             let step = match self.stage {
                 Stage::Opening => self.read_opening(input),
@@ -437,11 +440,12 @@ impl Connection {
             return self.deliver(Payload::Owned(payload), is_over, fault);
         }
         self.assembly.validate_last(inflated)?;
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
+        // The byte too many came before whatever was found behind it.
         if inflated == most_bytes {
             return Err(Violation::MessageTooBig);
+        }
+        if let Some(fault) = fault {
+            return Err(fault);
         }
         if !is_over {
             return Ok(None);
@@ -449,8 +453,8 @@ impl Connection {
         Ok(Some(Event::Message(self.assembly.finish()?)))
     }
 
-    /// Hands out a chunk. A `fault` that was found behind it is the event after: had the input been cut between the two,
-    /// the chunk would have come before as well.
+    /// Hands out a chunk. A `fault` that was found behind it is met only after it: had the input been cut between the two,
+    /// the chunk would have come before as well, and the host could still have closed.
     fn deliver<'b>(&mut self, payload: Payload<'b>, is_last: bool, fault: Option<Violation>) -> Step<'b> {
         let fault = fault.or_else(|| (is_last && !self.assembly.may_end()).then_some(Violation::TextNotUtf8));
         let is_last = is_last && fault.is_none();
@@ -461,9 +465,8 @@ impl Connection {
             return fault.map_or(Ok(None), Err);
         }
         let chunk = self.assembly.chunk(payload, is_last);
-        if let Some(fault) = fault {
-            let failed = self.fail(fault);
-            self.rare().news = Some(failed);
+        if fault.is_some() {
+            self.rare().fault = fault;
         }
         Ok(Some(Event::Chunk(chunk)))
     }

@@ -163,6 +163,7 @@ impl Connection {
         let payload = ClosePayload::new(code, reason)?;
         self.write_control(Opcode::Close, payload.as_bytes(), entropy);
         self.stage = self.stage.close_sent();
+        self.compression.end_sending();
         self.deadline = now + self.config.closing_timeout;
         Ok(())
     }

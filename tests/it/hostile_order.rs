@@ -217,6 +217,34 @@ fn whole_compressed_messages_come_before_a_fault_in_the_same_read() {
 }
 
 /// During the opening no message can have come; what can is the event before.
+/// What is no DEFLATE behind the byte that makes a message too long is not looked at, cut off from it or not.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_byte_too_many_comes_before_a_fault_behind_it() {
+    for cut in [false, true] {
+        let mut config = Config {
+            deflate: Some(wsloop::proto::Deflate::default()),
+            ..Config::default()
+        };
+        config.limits.message_bytes = 4;
+        let mut server = Connection::server(Arc::new(config), NOW);
+        let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        read(&mut server, request("\r\n\r\n", offer).as_bytes());
+        server.accept(&Accept::new()).unwrap();
+        read(&mut server, b"");
+        // A block of five bytes as they are, then one of a type that there is not.
+        let frame = masked(0xC2, &[0x00, 5, 0, 0xfa, 0xff, b'a', b'b', b'c', b'd', b'e', 0x07]);
+        let (first, second) = frame.split_at(frame.len() - usize::from(cut));
+        let mut events = read(&mut server, first);
+        events.extend(read(&mut server, second));
+        assert_eq!(
+            events,
+            [Event::Failed(Failure::Violation(Violation::MessageTooBig))],
+            "{cut}"
+        );
+    }
+}
+
 #[test]
 fn a_request_comes_before_early_data_that_is_too_much() {
     assert_eq!(when(Violation::EarlyData), When::Opening);

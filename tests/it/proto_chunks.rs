@@ -123,6 +123,38 @@ fn a_bad_byte_of_a_text_fails_after_the_chunks_before_it() {
 }
 
 #[test]
+fn a_host_that_closes_on_a_chunk_closes_however_the_fault_behind_it_is_cut() {
+    let bytes = *b"\x81\x03ab\xff";
+    let outputs: Vec<Vec<u8>> = [4, 5]
+        .into_iter()
+        .map(|cut| {
+            let mut connection = chunked(Side::Client);
+            let mut events = Vec::new();
+            for mut piece in [bytes[..cut].to_vec(), bytes[cut..].to_vec()] {
+                let mut input = connection.handle_bytes(NOW, &mut piece);
+                while let Some(event) = connection.poll_event(&mut input, &mut Counting::default()) {
+                    if let Event::Chunk(_) = event {
+                        let code = Some(CloseCode::NORMAL);
+                        connection.close(NOW, code, "", &mut Counting::default()).unwrap();
+                    }
+                    events.push(event.into_owned());
+                }
+            }
+            assert!(matches!(
+                events[..],
+                [
+                    Event::Chunk(_),
+                    Event::Failed(Failure::Violation(Violation::TextNotUtf8))
+                ]
+            ));
+            assert!(connection.is_finished());
+            written(&mut connection)
+        })
+        .collect();
+    assert_eq!(outputs[0], outputs[1]);
+}
+
+#[test]
 fn a_message_longer_than_every_limit_passes_in_chunks() {
     let mut connection = chunked(Side::Client);
     let mut bytes = b"\x02\x7f\x00\x00\x00\x10\x00\x00\x00\x00".to_vec();

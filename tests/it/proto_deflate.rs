@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use wsloop::proto::{
-    Accept, Agreed, BadRequest, ClientRequest, Config, Connection, Contexts, Deflate, Event, Failure, Message, Side,
-    Violation,
+    Accept, Agreed, BadRequest, ClientRequest, Config, Connection, Contexts, Deflate, Event, Failure, Message,
+    MessageKind, Side, Violation,
 };
 
 use crate::proto_world::{Counting, NOW, read, written};
@@ -108,6 +108,80 @@ fn without_memory_messages_go_as_they_are() {
     // What the first had waits to be used again.
     drop((client, server));
     assert!(send(&mut second_client, &mut second_server, &[b'a'; 100]) < 30);
+}
+
+#[test]
+fn a_connection_that_is_over_holds_no_context_for_its_last_bytes() {
+    let large = config(Deflate::default());
+    let no_room = |config: &Arc<Config>| open(large.clone(), config.clone()).1 == [None, None];
+    let close = |from: &mut Connection| from.close(NOW, None, "", &mut Counting::default()).unwrap();
+    type End = fn(&mut Connection, &mut Connection, &dyn Fn(&mut Connection));
+    let ends: [End; 3] = [
+        // The client closes first, and the server's answer is queued.
+        |client, server, close| {
+            close(client);
+            read(server, &written(client));
+            server.poll_transmit(NOW, &mut Counting::default());
+        },
+        // The server closes first.
+        |client, server, close| {
+            close(server);
+            read(client, &written(server));
+            read(server, &written(client));
+        },
+        // The client breaks a rule, in the middle of a message that the server is sending.
+        |_, server, _| {
+            server.begin_message(MessageKind::Binary, true).unwrap();
+            server.send_chunk(b"a", false, &mut Counting::default()).unwrap();
+            read(server, b"\xff");
+            server.poll_transmit(NOW, &mut Counting::default());
+        },
+    ];
+    for end in ends {
+        // Room for one connection, and a compressor.
+        let one = config(Deflate {
+            contexts: Contexts::new((48 << 10) + (274 << 10)),
+            ..Deflate::default()
+        });
+        let ([mut client, mut server], agreed) = open(large.clone(), one.clone());
+        assert!(agreed[1].is_some());
+        send(&mut client, &mut server, &[b'a'; 100]);
+        send(&mut server, &mut client, &[b'a'; 100]);
+        assert!(no_room(&one));
+        end(&mut client, &mut server, &close);
+        assert!(server.is_finished() && !no_room(&one));
+    }
+}
+
+#[test]
+fn a_connection_that_has_closed_holds_no_compressor() {
+    let deflate = Deflate {
+        contexts: Contexts::new((96 << 10) + (274 << 10)),
+        ..Deflate::default()
+    };
+    let both = config(deflate);
+    let ([_, mut first], _) = open(config(Deflate::default()), both.clone());
+    let ([mut client, mut second], _) = open(config(Deflate::default()), both);
+    first.begin_message(MessageKind::Binary, true).unwrap();
+    assert_eq!(send(&mut second, &mut client, &[b'a'; 100]), 102);
+    first.close(NOW, None, "", &mut Counting::default()).unwrap();
+    assert!(send(&mut second, &mut client, &[b'a'; 100]) < 30);
+}
+
+#[test]
+fn what_may_come_compressed_is_known_before_the_answer() {
+    let request = ClientRequest::new("localhost", "/");
+    for (deflate, inflates) in [(None, false), (Some(Deflate::default()), true)] {
+        let config = Arc::new(Config {
+            deflate,
+            ..Config::default()
+        });
+        let client = Connection::client(config.clone(), &request, NOW, &mut Counting::default()).unwrap();
+        let server = Connection::server(config, NOW);
+        assert_eq!([client.inflates(), server.inflates()], [inflates; 2]);
+    }
+    let ([client, server], _) = open(config(Deflate::default()), Config::default().into());
+    assert_eq!([client.inflates(), server.inflates()], [false; 2]);
 }
 
 #[test]

@@ -20,6 +20,11 @@ impl Compression {
         false
     }
 
+    #[inline]
+    pub(crate) const fn is_wanted(_: &Config) -> bool {
+        false
+    }
+
     #[allow(clippy::unused_self, reason = "the other implementation asks itself")]
     pub(crate) const fn begin_message(&self, _: Option<usize>) -> bool {
         false
@@ -30,6 +35,18 @@ impl Compression {
 
     #[allow(clippy::unused_self, reason = "the other implementation has something to forget")]
     pub(crate) const fn discarded(&self) {}
+
+    #[allow(
+        clippy::unused_self,
+        reason = "the other implementation has a compressor to give back"
+    )]
+    pub(crate) const fn end_sending(&self) {}
+
+    #[allow(
+        clippy::unused_self,
+        reason = "the other implementation has an inflater to give back"
+    )]
+    pub(crate) const fn end_reading(&self) {}
 
     #[allow(clippy::unused_self, reason = "the other implementation inflates")]
     pub(crate) const fn begin_inflating(&self) {}

@@ -29,6 +29,12 @@ impl Compression {
         self.0.is_some()
     }
 
+    /// Whether a connection may come to agree on it.
+    #[inline]
+    pub(crate) const fn is_wanted(config: &Config) -> bool {
+        config.deflate.is_some()
+    }
+
     /// Whether the next message goes out compressed; `bytes` is its length, if that is known.
     pub(crate) fn begin_message(&mut self, bytes: Option<usize>) -> bool {
         self.0.as_mut().is_some_and(|extension| extension.begin_compress(bytes))
@@ -45,6 +51,20 @@ impl Compression {
     pub(crate) fn discarded(&mut self) {
         if let Some(extension) = &mut self.0 {
             extension.reset_compress();
+        }
+    }
+
+    /// Nothing more is sent.
+    pub(crate) fn end_sending(&mut self) {
+        if let Some(extension) = &mut self.0 {
+            extension.give_compressor();
+        }
+    }
+
+    /// Nothing more is read.
+    pub(crate) fn end_reading(&mut self) {
+        if let Some(extension) = &mut self.0 {
+            extension.give_inflater();
         }
     }
 

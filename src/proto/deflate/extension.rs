@@ -71,11 +71,22 @@ impl Extension {
             return;
         };
         compressor.compress(piece, last, output);
-        if last
-            && self.agreed.no_context_takeover(self.side)
-            && let Some(compressor) = self.compressor.take()
-        {
+        if last && self.agreed.no_context_takeover(self.side) {
+            self.give_compressor();
+        }
+    }
+
+    /// Gives the compressor back, if there is one: between messages as agreed, or since nothing more is sent.
+    pub(crate) fn give_compressor(&mut self) {
+        if let Some(compressor) = self.compressor.take() {
             self.reservation.contexts().give_compressor(compressor);
+        }
+    }
+
+    /// Gives the inflater back, if there is one: between messages as agreed, or since nothing more is read.
+    pub(crate) fn give_inflater(&mut self) {
+        if let Some(inflater) = self.inflater.take() {
+            self.reservation.give_inflater(inflater);
         }
     }
 
@@ -116,12 +127,8 @@ impl Extension {
         self.inflated_bytes += (sink.len() - start) as u64;
         let inflated = inflated?;
         self.compressed_bytes += inflated.consumed as u64;
-        if last
-            && inflated.is_done
-            && self.agreed.no_context_takeover(self.side.peer())
-            && let Some(inflater) = self.inflater.take()
-        {
-            self.reservation.give_inflater(inflater);
+        if last && inflated.is_done && self.agreed.no_context_takeover(self.side.peer()) {
+            self.give_inflater();
         }
         Ok(inflated)
     }
@@ -139,12 +146,8 @@ impl Extension {
 
 impl Drop for Extension {
     fn drop(&mut self) {
-        if let Some(compressor) = self.compressor.take() {
-            self.reservation.contexts().give_compressor(compressor);
-        }
-        if let Some(inflater) = self.inflater.take() {
-            self.reservation.give_inflater(inflater);
-        }
+        self.give_compressor();
+        self.give_inflater();
     }
 }
 
