@@ -89,12 +89,12 @@ impl Wrapped {
         let mut frames = Vec::new();
         for cut in self.cuts {
             if cut > 0 && cut <= rest.len() {
-                frames.extend(naive::write(first, key, naive::Width::Shortest, &rest[..cut]));
+                frames.extend(naive::write(first, key, None, &rest[..cut]));
                 rest = &rest[cut..];
                 first = 0;
             }
         }
-        frames.extend(naive::write(first | 0x80, key, naive::Width::Shortest, rest));
+        frames.extend(naive::write(first | 0x80, key, None, rest));
         frames
     }
 }

@@ -190,27 +190,19 @@ fn data(
     Ok(None)
 }
 
-/// How a length is written.
+/// Writes one frame, right or wrong: `first` is its whole first byte, and `wide` how many bytes
+/// the length takes beyond the first, 2 or 8; `None` for as few as it needs.
 #[cfg(any(test, feature = "deflate"))]
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Width {
-    Shortest,
-    Two,
-    Eight,
-}
-
-/// Writes one frame, right or wrong: `first` is its whole first byte.
-#[cfg(any(test, feature = "deflate"))]
-pub(super) fn write(first: u8, key: Option<[u8; 4]>, width: Width, payload: &[u8]) -> Vec<u8> {
+pub(super) fn write(first: u8, key: Option<[u8; 4]>, wide: Option<u8>, payload: &[u8]) -> Vec<u8> {
     let mut frame = alloc::vec![first];
     let length = payload.len();
     let bit = if key.is_some() { 128 } else { 0 };
-    match (width, length) {
-        (Width::Shortest, 0..126) => frame.push(bit + length as u8),
-        (Width::Two, _) | (Width::Shortest, 126..65536) => {
+    match (wide, length) {
+        (None, 0..126) => frame.push(bit + length as u8),
+        (Some(2), _) | (None, 126..65536) => {
             frame.extend([bit + 126, (length / 256) as u8, (length % 256) as u8]);
         }
-        (Width::Eight, _) | (Width::Shortest, _) => {
+        (Some(_) | None, _) => {
             frame.push(bit + 127);
             frame.extend((length as u64).to_be_bytes());
         }

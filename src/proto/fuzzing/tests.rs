@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::driver::{self, Start, drive};
-use super::naive::{self, Seen, Width, write};
+use super::naive::{self, Seen, write};
 use crate::proto::{CloseCode, Event, Failure, Violation};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A right frame as the peer of `start` would write it.
 fn frame(start: Start, first: u8, payload: &[u8]) -> Vec<u8> {
-    write(first, start.peer_masks().then_some(KEY), Width::Shortest, payload)
+    write(first, start.peer_masks().then_some(KEY), None, payload)
 }
 
 /// Frames one after another.
@@ -77,7 +77,7 @@ fn bad(start: Start) -> Vec<(Vec<u8>, Violation)> {
         Violation::Masked
     };
     let big = [b'x'; 301];
-    let mut overflow = write(0x82, key, Width::Eight, b"");
+    let mut overflow = write(0x82, key, Some(8), b"");
     overflow[2] = 0x80;
     let close = |payload: &[u8]| frame(start, 0x88, payload);
     [
@@ -88,10 +88,10 @@ fn bad(start: Start) -> Vec<(Vec<u8>, Violation)> {
         (frame(start, 0x07, b""), Violation::ReservedOpcode(0x7)),
         (frame(start, 0x8B, b""), Violation::ReservedOpcode(0xB)),
         (frame(start, 0x8F, b""), Violation::ReservedOpcode(0xF)),
-        (write(0x81, other_key, Width::Shortest, b"x"), wrong_mask),
-        (write(0x89, other_key, Width::Shortest, b""), wrong_mask),
-        (write(0x82, key, Width::Two, &big[..125]), Violation::LengthNotMinimal),
-        (write(0x82, key, Width::Eight, &big[..126]), Violation::LengthNotMinimal),
+        (write(0x81, other_key, None, b"x"), wrong_mask),
+        (write(0x89, other_key, None, b""), wrong_mask),
+        (write(0x82, key, Some(2), &big[..125]), Violation::LengthNotMinimal),
+        (write(0x82, key, Some(8), &big[..126]), Violation::LengthNotMinimal),
         (overflow, Violation::LengthOverflow),
         (frame(start, 0x09, b""), Violation::ControlFragmented),
         (frame(start, 0x08, b""), Violation::ControlFragmented),
@@ -287,13 +287,13 @@ fn the_last_event_of_a_stream_that_just_ends_is_lost() {
 }
 
 /// A frame as random as it may be and still often right.
-fn any_frame() -> impl Strategy<Value = (u8, Width, Vec<u8>)> {
+fn any_frame() -> impl Strategy<Value = (u8, Option<u8>, Vec<u8>)> {
     let first = prop_oneof![
         12 => prop::sample::select(&[0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8A][..]),
         1 => prop::sample::select(&[0x88][..]),
         1 => any::<u8>(),
     ];
-    let width = prop_oneof![20 => Just(Width::Shortest), 1 => Just(Width::Two), 1 => Just(Width::Eight)];
+    let width = prop_oneof![20 => Just(None), 1 => Just(Some(2)), 1 => Just(Some(8))];
     let payload = prop_oneof![
         8 => ".{0,20}".prop_map(String::into_bytes),
         2 => prop::collection::vec(any::<u8>(), 0..6),

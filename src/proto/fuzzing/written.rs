@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::naive::{Width, write};
+use super::naive::write;
 use super::written_compressed::{deflate, inflate};
 
 /// Target, name and bytes of each seed.
@@ -66,6 +66,7 @@ fn sending() -> Seeds {
             "pieces",
             &b"\x01\x00\x08\x00\x09\x14\xE2\x82\x04\x01x\x09\x0D\xAC\x08\x01\x09\x02\xFF\x01\x09\x03\x05\x02"[..],
         ),
+        ("text_without_its_end", b"\x00\x00\x08\x00\x09\x0D\xC3\x09\x01\x03\x00"),
         (
             "not_text",
             b"\x00\x00\x08\x00\x09\x0C\xFF\x09\x0C\xC3\x09\x0D\x41\x09\x0D\xA4",
@@ -98,7 +99,7 @@ fn streaming() -> Seeds {
         let key = masked.then_some([0x37, 0xfa, 0x21, 0x3d]);
         let frames = frames
             .iter()
-            .flat_map(|(first, payload)| write(*first, key, Width::Shortest, payload));
+            .flat_map(|(first, payload)| write(*first, key, None, payload));
         core::iter::once(u8::from(!masked)).chain(frames).collect()
     };
     let stream: [(u8, &[u8]); 7] = [
@@ -271,6 +272,45 @@ fn talk() -> Seeds {
                 NARROW,
                 &[
                     PING, 4, b'a', b'b', b'c', b'd', PING, 1, b'e', PING, 0, EXCHANGE, PONG, 2, b'x', b'y',
+                ],
+            ),
+        ),
+        (
+            "discarded_pongs",
+            open(
+                NARROW,
+                &[
+                    PING,
+                    9,
+                    1,
+                    2,
+                    3,
+                    4,
+                    5,
+                    6,
+                    7,
+                    8,
+                    9,
+                    PING,
+                    9,
+                    1,
+                    2,
+                    3,
+                    4,
+                    5,
+                    6,
+                    7,
+                    8,
+                    9,
+                    PING,
+                    1,
+                    3,
+                    EXCHANGE,
+                    server(DISCARD),
+                    PING,
+                    1,
+                    4,
+                    EXCHANGE,
                 ],
             ),
         ),

@@ -106,6 +106,20 @@ pub(super) fn deflate() -> Seeds {
         ("pieces", play(0, 1, widest, narrow, &pieces)),
         ("chunks", play(0, 0x19, widest, narrow, &pieces)),
         ("dropped", play(0, 1, widest, widest, &dropped)),
+        (
+            "dropped_context",
+            play(0, 1, widest, widest, &[BINARY, 200, 1, DISCARD, BINARY, 200, 1]),
+        ),
+        (
+            "random_in_chunks",
+            play(
+                0,
+                0x19,
+                widest,
+                widest,
+                &[BINARY, 255, 1, EXCHANGE, server(BINARY), 255, 2],
+            ),
+        ),
         ("long", play(0, 1, widest, widest, &long)),
         ("long_in_chunks", play(0, 0x19, narrow, narrow, &long)),
         (
