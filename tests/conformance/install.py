@@ -32,15 +32,21 @@ def testsuite():
     if subprocess.run([*python, "-m", "pip", "--version"], capture_output=True, check=False).returncode:
         subprocess.run([*python, "-m", "venv", os.path.join(root, "venv")], check=True)
         python = [os.path.join(root, "venv", "bin", "python")]
-    pip = [*python, "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--disable-pip-version-check"]
-    # Against what else is installed on this machine pip must not check, since none of it is seen; with --target it does.
-    subprocess.run([*pip, "--target", site, "--requirement", requirements], check=True, stderr=subprocess.PIPE)
     # Its sources are Python 2: they aren't compiled here, and the versions that it asks for aren't these.
     suite = ["--no-deps", "--no-compile", f"autobahntestsuite=={TESTSUITE}"]
-    subprocess.run([*pip, "--target", site, *suite], check=True, stderr=subprocess.PIPE)
+    for what in (["--requirement", requirements], suite):
+        pip([*python, "-m", "pip", "install", "--target", site, *what])
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     return site
+
+
+def pip(command):
+    """Its complaints are shown if it fails; else they are about what is installed elsewhere, which isn't used."""
+    quiet = ["--quiet", "--root-user-action=ignore", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *quiet], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{done.stderr}conformance: pip failed with {done.returncode}")
 
 
 def versions(site):
