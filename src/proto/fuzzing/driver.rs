@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::naive::Seen;
+#[cfg(feature = "deflate")]
+use crate::proto::Deflate;
 use crate::proto::{
     Accept, ClientRequest, Config, Connection, Entropy, Event, Failure, Input, Instant, Limits, Message, Side,
 };
@@ -15,24 +17,57 @@ pub(super) enum Start {
     Client,
     OpenServer,
     OpenClient,
+    /// Ready to compress.
+    #[cfg(feature = "deflate")]
+    DeflatingServer,
+    #[cfg(feature = "deflate")]
+    DeflatingClient,
 }
 
 impl Start {
     pub(super) const fn peer_masks(self) -> bool {
-        matches!(self, Self::Server | Self::OpenServer)
+        match self {
+            Self::Server | Self::OpenServer => true,
+            Self::Client | Self::OpenClient => false,
+            #[cfg(feature = "deflate")]
+            Self::DeflatingServer => true,
+            #[cfg(feature = "deflate")]
+            Self::DeflatingClient => false,
+        }
     }
 
     fn connect(self, entropy: &mut Counting) -> Connection {
         let config = Arc::new(config());
         match self {
             Self::Server => Connection::server(config, Instant::ZERO),
-            Self::Client => {
-                let request = ClientRequest::new("a", "/").subprotocol("one").subprotocol("two");
-                Connection::client(config, &request, Instant::ZERO, entropy).unwrap()
-            }
+            Self::Client => Self::client(config, entropy),
             Self::OpenServer => Connection::opened(Side::Server, config),
             Self::OpenClient => Connection::opened(Side::Client, config),
+            #[cfg(feature = "deflate")]
+            Self::DeflatingServer => Connection::server(Arc::new(deflating()), Instant::ZERO),
+            #[cfg(feature = "deflate")]
+            Self::DeflatingClient => Self::client(Arc::new(deflating()), entropy),
         }
+    }
+
+    fn client(config: Arc<Config>, entropy: &mut Counting) -> Connection {
+        let request = ClientRequest::new("a", "/").subprotocol("one").subprotocol("two");
+        Connection::client(config, &request, Instant::ZERO, entropy).unwrap()
+    }
+}
+
+/// The same as [`config`], with wishes for compression that some offers and answers meet and some don't.
+#[cfg(feature = "deflate")]
+fn deflating() -> Config {
+    let deflate = Deflate {
+        own_max_window_bits: 12,
+        peer_max_window_bits: 11,
+        min_bytes: 4,
+        ..Deflate::default()
+    };
+    Config {
+        deflate: Some(deflate),
+        ..config()
     }
 }
 

@@ -13,6 +13,8 @@ mod hearing;
 mod naive;
 #[cfg(feature = "deflate")]
 mod naive_inflate;
+#[cfg(feature = "deflate")]
+mod negotiating;
 mod parts;
 mod plan;
 mod saying;
@@ -69,19 +71,32 @@ pub fn frames(data: &[u8]) {
     );
 }
 
-/// A client's bytes from the first on, as a server reads them. The first byte seeds the cuts.
+/// A client's bytes from the first on, as a server reads them. The first byte seeds the cuts, and from 128 on the server
+/// is ready to compress: then what it answers must be one of the client's offers.
 pub fn request(data: &[u8]) {
     let Some((&choice, input)) = data.split_first() else {
         return;
     };
+    #[cfg(feature = "deflate")]
+    if choice >= 128 {
+        let trace = check_cuts(Start::DeflatingServer, input, choice);
+        negotiating::check(input, &trace.output);
+        return;
+    }
     check_cuts(Start::Server, input, choice);
 }
 
-/// A server's bytes from the first on, as a client reads them. The first byte seeds the cuts.
+/// A server's bytes from the first on, as a client reads them. The first byte seeds the cuts, and from 128 on the client
+/// has offered to compress.
 pub fn response(data: &[u8]) {
     let Some((&choice, input)) = data.split_first() else {
         return;
     };
+    #[cfg(feature = "deflate")]
+    if choice >= 128 {
+        check_cuts(Start::DeflatingClient, input, choice);
+        return;
+    }
     check_cuts(Start::Client, input, choice);
 }
 

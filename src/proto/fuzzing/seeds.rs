@@ -70,12 +70,19 @@ fn every_target_has_its_program() {
 
 #[test]
 fn seeds_of_handshakes_reach_what_they_are_named_after() {
-    for (target, start) in [("request", Start::Server), ("response", Start::Client)] {
-        let (_, good) = seeds(target).into_iter().find(|(name, _)| name == "good").unwrap();
+    for (target, name, start) in [
+        ("request", "good", Start::Server),
+        ("response", "good", Start::Client),
+        #[cfg(feature = "deflate")]
+        ("request", "offer_with_all", Start::DeflatingServer),
+        #[cfg(feature = "deflate")]
+        ("response", "choice_with_all", Start::DeflatingClient),
+    ] {
+        let good = fs::read(folder(target).join(name)).unwrap();
         let events = drive(start, &good[1..], []).events;
         assert!(
             matches!(events[..], [.., Event::Opened(_), Event::Message(_), Event::Closed(_)]),
-            "{events:?}"
+            "{name}: {events:?}"
         );
     }
 }

@@ -188,7 +188,7 @@ fn every_violation_gets_its_close_code_at_every_cut() {
     }
 }
 
-const REQUEST: &str = "GET /a?b HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\
+pub(super) const REQUEST: &str = "GET /a?b HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: one, two\r\n\r\n";
 
 #[test]
@@ -226,7 +226,7 @@ fn every_cut_of_requests_with_frames_behind() {
 }
 
 /// A server's answer to the driver's client, whose key is always the same.
-fn response() -> String {
+pub(super) fn response() -> String {
     let request = String::from_utf8(drive(Start::Client, b"", []).output).unwrap();
     let key = request
         .split("Sec-WebSocket-Key: ")

@@ -3,11 +3,21 @@
 use alloc::vec::Vec;
 
 use super::naive::write;
-use super::written_compressed::{deflate, inflate};
+use super::written_compressed::{deflate, handshakes, inflate};
 
 /// Target, name and bytes of each seed.
 pub(super) fn written() -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    [utf8(), close(), sending(), streaming(), talk(), inflate(), deflate()].concat()
+    [
+        handshakes(),
+        utf8(),
+        close(),
+        sending(),
+        streaming(),
+        talk(),
+        inflate(),
+        deflate(),
+    ]
+    .concat()
 }
 
 pub(super) type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;

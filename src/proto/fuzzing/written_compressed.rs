@@ -1,8 +1,84 @@
 //! Seeds of what is compressed; kept also where compression is not built.
 
+use super::tests::{REQUEST, response};
 use super::written::{
     BEGIN, BINARY, BY_SERVER, CLOSE, DELIVER, DISCARD, EXCHANGE, OPEN, PIECE, PING, Seeds, TEXT, TRANSMIT,
 };
+
+/// From this first byte on, `request` and `response` are ready to compress.
+const DEFLATES: u8 = 130;
+
+/// Opening handshakes with an extension, and frames behind them.
+pub(super) fn handshakes() -> Seeds {
+    let offer = |value: &str, frames: &[u8]| {
+        let field = alloc::format!("\r\nSec-WebSocket-Extensions: {value}\r\n\r\n");
+        let head = REQUEST.replace("\r\n\r\n", &field);
+        [&[DEFLATES], head.as_bytes(), frames].concat()
+    };
+    let choose = |value: &str, frames: &[u8]| {
+        let field = alloc::format!("\r\nSec-WebSocket-Extensions: {value}\r\n\r\n");
+        let head = response().replace("\r\n\r\n", &field);
+        [&[DEFLATES], head.as_bytes(), frames].concat()
+    };
+    // "Hello", compressed: masked with zeros, and not.
+    let masked = b"\xC1\x87\0\0\0\0\xF2\x48\xCD\xC9\xC9\x07\x00\x88\x80\0\0\0\0";
+    let plain = b"\xC1\x07\xF2\x48\xCD\xC9\xC9\x07\x00\x88\x00";
+    [
+        ("request", "offer", offer("permessage-deflate", masked)),
+        (
+            "request",
+            "offer_with_all",
+            offer(
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=\"10\"; client_max_window_bits",
+                masked,
+            ),
+        ),
+        (
+            "request",
+            "offers_in_order",
+            offer(
+                "x, permessage-deflate; server_max_window_bits=8, permessage-deflate; client_max_window_bits=9",
+                masked,
+            ),
+        ),
+        (
+            "request",
+            "offer_of_nothing_known",
+            offer(
+                "permessage-deflate; x=1, permessage-deflate; server_max_window_bits",
+                b"",
+            ),
+        ),
+        ("request", "offer_malformed", offer("permessage-deflate; =, \"", b"")),
+        (
+            "response",
+            "choice",
+            choose("permessage-deflate; server_max_window_bits=11", plain),
+        ),
+        (
+            "response",
+            "choice_with_all",
+            choose(
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=9; client_max_window_bits=10",
+                plain,
+            ),
+        ),
+        (
+            "response",
+            "choice_beyond_the_offer",
+            choose("permessage-deflate; client_max_window_bits=16", plain),
+        ),
+        ("response", "choice_of_another", choose("x-webkit-deflate-frame", plain)),
+        (
+            "response",
+            "choice_twice",
+            choose("permessage-deflate, permessage-deflate", plain),
+        ),
+    ]
+    .to_vec()
+}
 
 /// To a server, wide limits, messages wrapped.
 const WRAPPED: u8 = 8;
