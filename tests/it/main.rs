@@ -110,6 +110,9 @@ mod engine_bounds;
 // Messages in chunks through the loop.
 #[cfg(feature = "net")]
 mod engine_chunks;
+// The engine: compressed messages.
+#[cfg(all(feature = "net", feature = "deflate"))]
+mod engine_deflate;
 // The engine: how streams end, and draining.
 #[cfg(feature = "net")]
 mod engine_closing;
