@@ -57,12 +57,11 @@ impl Sent {
     }
 }
 
-/// Whether a chunk without room is refused rather than ends the stream.
-const fn queue_refuses(slow_reader: SlowReader) -> bool {
-    match slow_reader {
-        SlowReader::Refuse | SlowReader::DropNewest => true,
-        SlowReader::Close => false,
-    }
+/// What has no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Message,
+    Chunk,
 }
 
 impl<S: Sys> Stream<S> {
@@ -81,7 +80,7 @@ impl<S: Sys> Stream<S> {
         let queue = &self.profile.options.queue;
         let (limit, high_water) = (queue.limit_bytes, queue.high_water_bytes);
         if self.conn.queued_bytes().saturating_add(message.len()) > limit {
-            return self.send_past_limit(id, core);
+            return self.send_past_limit(id, core, Unit::Message);
         }
         self.prepare_output(id, core);
         let sent = if compress {
@@ -91,7 +90,7 @@ impl<S: Sys> Stream<S> {
         };
         match sent {
             Ok(()) => {}
-            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Message),
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += 1;
@@ -118,12 +117,7 @@ impl<S: Sys> Stream<S> {
         };
         match sent {
             Ok(()) => {}
-            Err(proto::Misuse::QueueFull) if queue_refuses(self.profile.options.queue.slow_reader) => {
-                self.flags.set(Flags::ABOVE);
-                let queued_bytes = self.conn.queued_bytes();
-                return Ok(Sent::Refused { queued_bytes });
-            }
-            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core),
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Chunk),
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += u64::from(last);
@@ -142,7 +136,7 @@ impl<S: Sys> Stream<S> {
     }
 
     #[cold]
-    fn send_past_limit(&mut self, id: StreamId, core: &mut Core<S>) -> Result<Sent, Misuse> {
+    fn send_past_limit(&mut self, id: StreamId, core: &mut Core<S>, unit: Unit) -> Result<Sent, Misuse> {
         if self.conn.state() != State::Open {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }
@@ -151,12 +145,14 @@ impl<S: Sys> Stream<S> {
         self.flags.set(Flags::ABOVE);
         match self.profile.options.queue.slow_reader {
             SlowReader::Refuse => Ok(Sent::Refused { queued_bytes }),
+            SlowReader::DropNewest if unit == Unit::Chunk => Ok(Sent::Refused { queued_bytes }),
             SlowReader::DropNewest => {
                 core.counters.messages_dropped += 1;
                 Ok(Sent::Dropped { queued_bytes })
             }
             SlowReader::Close => {
-                core.counters.messages_dropped += 1;
+                // The message that a chunk belongs to is counted with the queue.
+                core.counters.messages_dropped += u64::from(unit == Unit::Message);
                 self.close_now(id, core, CloseCode::TRY_AGAIN_LATER, "", SLOW_READER_DEADLINE)?;
                 Ok(Sent::Closing)
             }

@@ -281,7 +281,8 @@ pub enum Misuse {
     MessageUnderWay,
     /// `send_chunk` without a `begin_message` before it.
     NoMessageUnderWay,
-    /// The rest of a message was dropped after its begin had been sent: only a Close may follow.
+    /// The queue was dropped while a message was sent in chunks, or the rest of one whose begin had left: only a Close may
+    /// follow.
     MessageCut,
     /// The chunks of a text message are not UTF-8.
     NotUtf8,

@@ -19,7 +19,7 @@ enum State {
     Begun(Kind),
     /// Its first frame is queued, or was sent.
     Continued(Kind),
-    /// The rest of a message was dropped after its begin had been sent: no other may follow.
+    /// A message was given up before its end: no other may follow.
     Cut,
 }
 
@@ -94,10 +94,19 @@ impl Outgoing {
         Ok((frame, next))
     }
 
-    /// The queue was dropped, and if `cut` the rest of a message whose begin had been sent.
-    pub(crate) const fn discarded(&mut self, cut: bool) {
-        if cut || matches!(self.state, State::Continued(_)) {
+    /// The queue was dropped, with so many whole or begun messages, and if `cut` the rest of one whose begin had been sent.
+    /// Gives whether there is one more that the peer will never have whole.
+    pub(crate) const fn discarded(&mut self, messages: usize, cut: bool) -> bool {
+        let one_more = match self.state {
+            State::Idle => cut,
+            State::Begun(_) => true,
+            // Nothing follows a message under way: either its own begin is the last that was dropped, or none was.
+            State::Continued(_) => messages == 0,
+            State::Cut => false,
+        };
+        if cut || !self.is_idle() {
             self.state = State::Cut;
         }
+        one_more
     }
 }

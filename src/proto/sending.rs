@@ -169,17 +169,17 @@ impl Connection {
     }
 
     /// Drops all that waits to be sent behind the frame under way, so that a Close may follow at once; gives how many
-    /// messages were dropped. After our Close nothing is dropped, since that must be sent.
+    /// messages the peer will not have whole for it. After our Close nothing is dropped, since that must be sent.
     ///
-    /// If that cuts a message of which chunks have been sent, only the Close can follow: all else is
-    /// [`Misuse::MessageCut`].
+    /// If that cuts a message of which chunks have been sent, or one is being sent in chunks, only the Close can follow:
+    /// other messages are [`Misuse::MessageCut`].
     pub fn discard_queued(&mut self) -> usize {
         if self.stage != Stage::Open {
             return 0;
         }
         let discarded = self.output.discard_unsent();
         let mut outgoing = self.outgoing();
-        outgoing.discarded(discarded.cut);
+        let one_more = outgoing.discarded(discarded.messages, discarded.cut);
         if !outgoing.is_idle() {
             self.rare().outgoing = outgoing;
         }
@@ -189,7 +189,7 @@ impl Connection {
             rare.pongs.discarded(self.output.len());
             self.tidy();
         }
-        discarded.messages
+        discarded.messages + usize::from(one_more)
     }
 
     /// Whether a message may begin now.

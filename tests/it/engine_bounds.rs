@@ -6,7 +6,7 @@ use std::time::Duration;
 use wsloop::engine::{
     ConnectOptions, Event, Events, Failure, ListenOptions, QueueOptions, Sent, SlowReader, SocketOptions, StreamId,
 };
-use wsloop::proto::CloseCode;
+use wsloop::proto::{CloseCode, MessageKind, Misuse};
 
 use super::engine_support::{BINARY, CLOSE, RawClient, Rig, TEXT, frame, serve};
 
@@ -99,6 +99,32 @@ fn a_full_queue_gives_the_message_back_and_tells_when_there_is_room() {
     assert!(matches!(rig.event_loop.send(stream, "again"), Ok(Sent::Queued { .. })));
     rig.event_loop.flush(stream).unwrap();
     assert_eq!(client.receive(), (TEXT, b"again".to_vec()));
+}
+
+#[test]
+fn a_chunk_without_room_is_given_back_until_the_stream_is_closed() {
+    for slow_reader in [SlowReader::Refuse, SlowReader::DropNewest] {
+        let (mut rig, stream, _client) = with_slow_reader(bounded(slow_reader));
+        rig.event_loop.begin_message(stream, MessageKind::Binary, true).unwrap();
+        while rig.event_loop.send_chunk(stream, CHUNK, false).unwrap().is_queued() {}
+        let refused = rig.event_loop.send_chunk(stream, CHUNK, false);
+        assert!(matches!(refused, Ok(Sent::Refused { .. })), "{refused:?}");
+        assert_eq!(rig.event_loop.counters().messages_dropped, 0);
+        rig.event_loop.close(stream, None, "").unwrap();
+        let late = rig.event_loop.send_chunk(stream, CHUNK, false);
+        assert_eq!(late, Err(Misuse::NotOpen.into()));
+    }
+}
+
+#[test]
+fn a_chunk_without_room_closes_the_stream_and_its_message_is_counted_once() {
+    let (mut rig, stream, _client) = with_slow_reader(bounded(SlowReader::Close));
+    for _ in 0..10 {
+        assert!(rig.event_loop.send(stream, CHUNK).unwrap().is_queued());
+    }
+    rig.event_loop.begin_message(stream, MessageKind::Binary, true).unwrap();
+    while rig.event_loop.send_chunk(stream, CHUNK, false).unwrap() != Sent::Closing {}
+    assert_eq!(rig.event_loop.counters().messages_dropped, 11);
 }
 
 #[test]

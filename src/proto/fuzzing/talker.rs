@@ -226,7 +226,7 @@ impl Talker {
         let written = self.written;
         if works {
             self.deferred = None;
-            let mut is_cut = matches!(self.saying, Saying::Message(_, Some(_)));
+            let mut is_cut = false;
             self.said.retain(|said| {
                 let stays = said.start < written || matches!(said.words, Words::Head | Words::Refusal(_));
                 let is_data = matches!(
@@ -239,9 +239,17 @@ impl Talker {
                 }
                 stays
             });
-            if is_cut {
+            // A message under way is given up, too; its begin may have been among what was dropped.
+            let one_more = match self.saying {
+                Saying::Nothing => is_cut,
+                Saying::Message(_, None) => true,
+                Saying::Message(_, Some(_)) => expected == 0,
+                Saying::Cut => false,
+            };
+            if is_cut || matches!(self.saying, Saying::Message(..)) {
                 self.saying = Saying::Cut;
             }
+            expected += usize::from(one_more);
         }
         assert_eq!(dropped, expected, "messages that were dropped");
         assert_eq!(
