@@ -212,7 +212,11 @@ impl<S: Sys> Stream<S> {
         // What was there until now is given back first: it holds what it needs to offer compression.
         self.conn = Connection::opened(self.conn.side(), Arc::clone(&config));
         let conn = match self.dial.take() {
-            Some(dial) => Connection::client(config, &dial.request, core.now, &mut core.sys),
+            Some(dial) => {
+                // First gives back the memory that the connection of `Engine::connect` reserved for its inflater.
+                self.conn = Connection::server(Arc::clone(&config), core.now);
+                Connection::client(config, &dial.request, core.now, &mut core.sys)
+            }
             None => Ok(Connection::server(config, core.now)),
         };
         match conn {
