@@ -81,6 +81,11 @@ impl Peer {
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).unwrap().trim().to_owned()
     }
+
+    /// The next line, if it has printed one already.
+    pub(crate) fn try_line(&self) -> Result<String, RecvTimeoutError> {
+        self.lines.recv_timeout(Duration::ZERO)
+    }
 }
 
 impl Drop for Peer {
@@ -173,7 +178,7 @@ fn serve(kind: Kind, secure: bool) {
         for (stream, event) in &events {
             answer(&mut event_loop, stream, &event);
         }
-        match peer.lines.recv_timeout(Duration::ZERO) {
+        match peer.try_line() {
             Ok(line) => verdicts.push(line),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => panic!("{kind:?} ended early: {verdicts:?}"),

@@ -104,6 +104,21 @@ mod hostile_order;
 // What hostile peers cost the echo server, in memory.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate", target_os = "linux"))]
 mod hostile_server;
+// What permessage-deflate is set up with, and what comes of it.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
+mod interop_agreed;
+// Interoperation of permessage-deflate with a browser.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
+mod interop_browser;
+// The same with the other implementations.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
+mod interop_deflate;
+// A connection that is read along.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
+mod interop_recorder;
+// The conversation of the tests of permessage-deflate.
+#[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
+mod interop_talk;
 // The engine: slow readers, water marks, pause and resume.
 #[cfg(feature = "net")]
 mod engine_bounds;
