@@ -55,6 +55,9 @@ mod proto_differential;
 // Compressed messages on generated traffic: `proto` and the naive implementation, side by side.
 #[cfg(feature = "deflate")]
 mod proto_differential_deflate;
+// What is agreed on about compression, side by side with the naive implementation.
+#[cfg(feature = "deflate")]
+mod proto_differential_extensions;
 // Opening handshakes on generated traffic, side by side likewise.
 mod proto_differential_heads;
 // Generators of what a peer might send: frames.

@@ -393,6 +393,11 @@ fn every_habit_of_the_other_server_makes_a_difference() {
             "Upgrade: w",
             "Sec-WebSocket-Protocol: a b\r\nUpgrade: w",
         ),
+        (
+            without(|habits| habits.no_extension_check = false),
+            "Upgrade: w",
+            "Sec-WebSocket-Extensions: a b\r\nUpgrade: w",
+        ),
         (without(|habits| habits.any_address = false), "/chat?room=7", "/chat#7"),
         (without(|habits| habits.nothing_behind = false), "\r\n\r\n", "\r\n\r\n"),
     ] {

@@ -226,7 +226,7 @@ fn extra() -> impl Strategy<Value = (String, Vec<u8>)> {
         ),
         (
             "Sec-WebSocket-Extensions",
-            &["x-unknown", "permessage-deflate; client_max_window_bits"],
+            &["x-unknown", "permessage-deflate; client_max_window_bits", "a b", ";"],
         ),
         ("Content-Length", &["0", "5", "00"]),
         ("Transfer-Encoding", &["chunked"]),

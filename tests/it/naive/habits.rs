@@ -56,6 +56,8 @@ pub(crate) struct HeadHabits {
     pub(crate) no_expect_check: bool,
     /// A server does not look at the subprotocols that are offered.
     pub(crate) no_offer_check: bool,
+    /// A server does not look at the extensions that are offered.
+    pub(crate) no_extension_check: bool,
     /// A server takes whatever the crate `http` takes for an address.
     pub(crate) any_address: bool,
     /// A server refuses a request that more bytes came with.
@@ -83,6 +85,7 @@ pub(crate) const TUNGSTENITE_HEADS: HeadHabits = HeadHabits {
     no_body_check: true,
     no_expect_check: true,
     no_offer_check: true,
+    no_extension_check: true,
     any_address: true,
     nothing_behind: true,
     any_extension: true,

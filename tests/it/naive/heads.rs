@@ -4,7 +4,7 @@
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::http::Uri;
 
-use super::HeadHabits;
+use super::{HeadHabits, extensions};
 
 /// Limits of a head, and the ways in which another implementation reads it otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +115,10 @@ fn request(reading: Reading, bytes: &[u8]) -> Result<Served, u16> {
     if !offered.iter().enumerate().all(fair) && !habits.no_offer_check {
         return Err(400);
     }
+    let listed = extensions::list(&fields.all("sec-websocket-extensions").join(&b","[..]));
+    if listed.is_none() && !habits.no_extension_check {
+        return Err(400);
+    }
     if habits.nothing_behind && end < bytes.len() {
         return Err(400);
     }
@@ -203,7 +207,8 @@ fn agreed(fields: &Fields, habits: HeadHabits, accept: &str, offered: &[&str]) -
     if fields.one("sec-websocket-accept") != Some(accept.as_bytes()) {
         return Err(Fault::Accept);
     }
-    if !habits.any_extension && !fields.items("sec-websocket-extensions").is_empty() {
+    let extensions = fields.all("sec-websocket-extensions");
+    if !habits.any_extension && (extensions.len() > 1 || extensions::list(&extensions.concat()) != Some(Vec::new())) {
         return Err(Fault::Extension);
     }
     if fields.all("sec-websocket-protocol").is_empty() {

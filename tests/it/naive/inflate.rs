@@ -69,7 +69,8 @@ impl Stream<'_> {
             let mut length_at = None;
             match self.bits(2)? {
                 0 => length_at = Some(self.stored()?),
-                1 => self.coded(&fixed_literals(), &Code::new(&[5; 30]))?,
+                // Section 3.2.6: of 32 distances the last two are never used, but have codes.
+                1 => self.coded(&fixed_literals(), &Code::new(&[5; 32]))?,
                 2 => {
                     let (literals, distances) = self.codes()?;
                     self.coded(&literals, &distances)?;

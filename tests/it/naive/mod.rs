@@ -2,10 +2,13 @@
 //! `proto`. It knows what an endpoint must see and say, given all that its peer sends; and, by [`Habits`], in which
 //! named ways another implementation does otherwise.
 
+pub(crate) mod extensions;
 mod habits;
 pub(crate) mod heads;
 mod inflate;
 mod reader;
+#[cfg(feature = "deflate")]
+pub(crate) mod terms;
 
 pub(crate) use habits::{Habits, HeadHabits, TUNGSTENITE, TUNGSTENITE_HEADS};
 pub(crate) use reader::receive;
