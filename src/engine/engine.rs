@@ -171,7 +171,7 @@ impl<S: Sys> Engine<S> {
     /// Sends a message as one frame, at the next poll or [`flush`](Self::flush); compressed where that was agreed on.
     ///
     /// # Errors
-    /// The stream is gone, not open yet, or has sent its Close.
+    /// The stream is gone, not open yet, or has sent its Close; another message is being sent in chunks.
     #[inline]
     pub fn send<'m>(&mut self, stream: StreamId, message: impl Into<Message<'m>>) -> Result<Sent, Misuse> {
         let (state, core) = self.find(stream)?;

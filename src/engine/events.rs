@@ -42,8 +42,10 @@ const ENTRIES_MAX: usize = 16 << 10;
 /// # }
 /// ```
 ///
-/// When a quarter of the arena is filled the engine stops reading and goes on at the next poll: nothing is lost, and the memory is
-/// bounded by the capacity (and by the messages that are larger than a read, which bring their own).
+/// When a quarter of the arena is filled the engine stops reading and goes on at the next poll: nothing is lost, and the
+/// memory is bounded by the capacity, and by the messages that bring their own: those that are larger than a read, and
+/// those that were compressed. Where compression was agreed on no more than 16 KiB are read at once, which can become
+/// 16 MiB at most.
 pub struct Events {
     pub(super) arena: Box<[u8]>,
     /// Bytes of the arena that events point into.
@@ -165,7 +167,8 @@ pub struct Chunk<'a> {
 /// What happened on a stream.
 ///
 /// Per stream the host sees `Request? Opened? Message* (Closed | Failed)`, the last exactly once; pings, pongs and
-/// water marks come in between, and chunks instead of messages where the stream delivers those. The stream's id is good until the poll after its last event.
+/// water marks come in between, and chunks instead of messages where the stream delivers those. The stream's id is good
+/// until the poll after its last event.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {

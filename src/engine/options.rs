@@ -163,7 +163,22 @@ impl ListenOptions {
         self
     }
 
-    /// Limits and time-outs of the protocol.
+    /// Limits and time-outs of the protocol, and compression, which is off unless it is asked for:
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "net", feature = "deflate"))] {
+    /// use std::sync::Arc;
+    /// use wsloop::engine::{ConnectOptions, ListenOptions};
+    /// use wsloop::proto::{Config, Contexts, Deflate};
+    ///
+    /// let deflate = Deflate { contexts: Contexts::new(32 << 20), ..Deflate::default() };
+    /// let protocol = Arc::new(Config { deflate: Some(deflate), ..Config::default() });
+    /// // Both draw on the same budget of memory.
+    /// let listen = ListenOptions::new("127.0.0.1:9001").protocol(Arc::clone(&protocol));
+    /// let connect = ConnectOptions::new("127.0.0.1", 9001, "/").protocol(protocol);
+    /// # let _ = (listen, connect);
+    /// # }
+    /// ```
     #[must_use]
     pub fn protocol(mut self, config: Arc<proto::Config>) -> Self {
         self.stream.protocol = config;
@@ -350,7 +365,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Limits and time-outs of the protocol.
+    /// Limits and time-outs of the protocol, and compression; see [`ListenOptions::protocol`].
     #[must_use]
     pub fn protocol(mut self, config: Arc<proto::Config>) -> Self {
         self.stream.protocol = config;

@@ -38,10 +38,12 @@ impl Default for Config {
 /// Every bound on what a peer, or a slow one, can make us hold (RFC 6455 section 10.4). All are finite by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Payload of one received frame, in bytes; default 16 MiB. A longer one fails the connection with 1009 as soon as
-    /// its header is read.
+    /// Payload of one received frame, in bytes, compressed if it is; default 16 MiB. A longer one fails the connection with
+    /// 1009 as soon as its header is read. As the next two it does not bound messages that are handed out in
+    /// [chunks](super::Connection::deliver_chunks), of which nothing is held.
     pub frame_bytes: u64,
-    /// Payload of one received message, all fragments together, in bytes; default 64 MiB. Past it: 1009.
+    /// Payload of one received message, all fragments together, in bytes; default 64 MiB. Past it: 1009, of a compressed
+    /// message at the first inflated byte too many.
     pub message_bytes: u64,
     /// Frames that one received message may be cut into, empty ones counted; default 65,536, which is a 64 MiB message
     /// in fragments of 1 KiB. Past it: 1009.

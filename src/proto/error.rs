@@ -117,7 +117,8 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The code of the Close that tells the peer (RFC 6455 sections 7.1.7 and 10.7); `None` during the opening handshake, when no frame can be sent.
+    /// The code of the Close that tells the peer (RFC 6455 sections 7.1.7 and 10.7); `None` during the opening handshake,
+    /// when no frame can be sent.
     #[must_use]
     pub const fn close_code(self) -> Option<CloseCode> {
         match self {

@@ -23,7 +23,8 @@
 //! it of a violation, is queued by the `poll_transmit` after the last event. Until then the host can send what the
 //! messages before gave it cause to.
 //!
-//! Payloads are unmasked where they lie, and events borrow them from there; only what is cut, or fragmented, is copied.
+//! Payloads are unmasked where they lie, and events borrow them from there; only what is cut, fragmented or compressed is
+//! copied, and of a message that is handed out in chunks nothing that came uncompressed.
 //!
 //! # An echo
 //! ```

@@ -15,8 +15,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::NotOpen`] before the connection is open and after its Close; [`Misuse::QueueFull`] if the frame, not
-    /// compressed, would not fit into `Limits::queued_bytes`; [`Misuse::MessageUnderWay`] while another is sent in chunks.
-    /// Nothing is queued then.
+    /// compressed, would not fit into `Limits::queued_bytes`; [`Misuse::MessageUnderWay`] while another is sent in chunks,
+    /// [`Misuse::MessageCut`] when one was [given up](Self::discard_queued). Nothing is queued then.
     #[inline]
     pub fn send(&mut self, message: Message<'_>, entropy: &mut impl Entropy) -> Result<(), Misuse> {
         if self.compression.is_agreed() {
@@ -66,7 +66,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Misuse::NotOpen`] before the connection is open and after its Close; [`Misuse::MessageUnderWay`] before the last
-    /// chunk of another.
+    /// chunk of another, [`Misuse::MessageCut`] when one was [given up](Self::discard_queued).
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -143,9 +143,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins the closing handshake (RFC 6455 section 7.1.2): queues our Close, after which nothing can be sent, also not the rest of a message in
-    /// chunks. Messages are still delivered until the peer's Close, which is awaited until `Config::closing_timeout` from
-    /// `now`.
+    /// Begins the closing handshake (RFC 6455 section 7.1.2): queues our Close, after which nothing can be sent, also not
+    /// the rest of a message in chunks. Messages are still delivered until the peer's Close, which is awaited until
+    /// `Config::closing_timeout` from `now`.
     ///
     /// # Errors
     /// [`Misuse::NotOpen`] unless the connection is open; [`Misuse::ReasonTooLong`] for a reason of more than 123 bytes;
