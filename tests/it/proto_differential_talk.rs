@@ -228,7 +228,7 @@ proptest! {
             }
         }
         let (code, reason) = close.map_or((None, String::new()), |(code, reason)| (Some(code), reason));
-        let heard = vec![Heard::Close(code, reason.clone())];
+        let heard = [Heard::Close(code, reason.clone())];
         if we_close {
             pair.ours.close(NOW, code.and_then(CloseCode::new), &reason, &mut Counting::default()).unwrap();
             prop_assert_eq!(pair.they_hear(), &heard[..]);
