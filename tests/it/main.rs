@@ -60,6 +60,8 @@ mod proto_differential_deflate;
 mod proto_differential_extensions;
 // Opening handshakes on generated traffic, side by side likewise.
 mod proto_differential_heads;
+// Where tungstenite does otherwise, and that it does.
+mod proto_differential_habits;
 // Conversations with tungstenite, in which each hears what the other says.
 mod proto_differential_talk;
 // Generators of what a peer might send: frames.

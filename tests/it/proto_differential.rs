@@ -18,7 +18,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message as Theirs, WebSocket};
 use wsloop::proto::{CloseCode, Config, Connection, Event, Failure, Limits, MessageKind, Side, Violation};
 
-use super::naive::{self, End, Endpoint, Habits, Rule, Seen, Story, TUNGSTENITE, TUNGSTENITE_HEADS};
+use super::naive::{self, End, Endpoint, Habits, Rule, Seen, Story, TUNGSTENITE};
 use super::proto_traffic::{config, fixed, traffic};
 use super::proto_world::{Counting, NOW};
 
@@ -271,7 +271,7 @@ fn their_end(error: Error) -> End {
 }
 
 /// The same story in tungstenite's words, which tell less.
-fn coarse(mut story: Story) -> Story {
+pub(crate) fn coarse(mut story: Story) -> Story {
     if let End::Broken(rule) = &mut story.end {
         *rule = match *rule {
             Rule::ReasonUtf8 => Rule::TextUtf8,
@@ -282,11 +282,11 @@ fn coarse(mut story: Story) -> Story {
     story
 }
 
-fn with(endpoint: Endpoint, habits: Habits) -> Endpoint {
+pub(crate) fn with(endpoint: Endpoint, habits: Habits) -> Endpoint {
     Endpoint { habits, ..endpoint }
 }
 
-fn check(endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Result<(), TestCaseError> {
+pub(crate) fn check(endpoint: Endpoint, bytes: &[u8], pieces: &[usize]) -> Result<(), TestCaseError> {
     prop_assert_eq!(
         ours(endpoint, bytes, pieces),
         naive::receive(endpoint, bytes),
@@ -365,75 +365,6 @@ fn generated_frames_reach_every_rule_and_every_end() {
             assert!(ends.contains(&end), "no connection {end}: {ends:?}");
         }
         assert!(ends.contains(&format!("lost, with messages: {code}")), "{ends:?}");
-    }
-}
-
-#[test]
-fn every_habit_of_the_other_is_explained() {
-    let document = include_str!("../../docs/PROTOCOL.md");
-    let (_, table) = document.split_once("## Where others differ").unwrap();
-    let habits = format!("{TUNGSTENITE:?} {TUNGSTENITE_HEADS:?}");
-    let names = habits.split([' ', '{', '}']).filter_map(|word| word.strip_suffix(':'));
-    let mut count = 0;
-    for name in names {
-        assert!(table.contains(&format!("\n| `{name}` | ")), "{name} is not explained");
-        count += 1;
-    }
-    assert_eq!(count, table.matches("\n| `").count(), "a row is of no habit");
-}
-
-/// Bytes on which one habit alone makes a difference, for a server that closes after one message where it matters.
-/// All are masked with zeroes.
-#[test]
-fn every_habit_of_the_other_makes_a_difference() {
-    let none = Habits::default();
-    let without = |change: fn(&mut Habits)| {
-        let mut habits = TUNGSTENITE;
-        change(&mut habits);
-        habits
-    };
-    let mut fragments = vec![0x02, 0x80, 0, 0, 0, 0];
-    (0..5).for_each(|_| fragments.extend([0x00, 0x80, 0, 0, 0, 0]));
-    fragments.extend([0x80, 0x80, 0, 0, 0, 0]);
-    let close = |high, low| vec![0x88, 0x82, 0, 0, 0, 0, high, low];
-    let after_ping = |frame: &[u8]| [&[0x89, 0x80, 0, 0, 0, 0], frame].concat();
-    for (habits, close_after, bytes) in [
-        // A reserved bit, and nothing more.
-        (without(|habits| habits.judges_whole_frames = false), None, vec![0xC1]),
-        (
-            without(|habits| habits.takes_any_length = false),
-            None,
-            vec![0x82, 0xFE, 0, 0, 0, 0, 0, 0],
-        ),
-        (without(|habits| habits.counts_no_fragments = false), None, fragments),
-        (without(|habits| habits.mends_close_codes = false), None, close(3, 0xED)),
-        (without(|habits| habits.refuses_1014 = false), None, close(3, 0xF6)),
-        (
-            without(|habits| habits.takes_any_answer = false),
-            Some(1),
-            after_ping(&close(3, 0xED)),
-        ),
-        (
-            without(|habits| habits.ignores_pings_when_closing = false),
-            Some(1),
-            after_ping(&[0x89, 0x80, 0, 0, 0, 0]),
-        ),
-        (
-            without(|habits| habits.breaks_off = false),
-            None,
-            vec![0x83, 0x80, 0, 0, 0, 0],
-        ),
-    ] {
-        let endpoint = endpoint(true, false, close_after);
-        check(endpoint, &bytes, &[bytes.len()]).unwrap();
-        let real = coarse(naive::receive(with(endpoint, TUNGSTENITE), &bytes));
-        assert_ne!(
-            real,
-            coarse(naive::receive(with(endpoint, habits), &bytes)),
-            "{:x?}",
-            bytes
-        );
-        assert_ne!(real, coarse(naive::receive(with(endpoint, none), &bytes)), "{bytes:x?}");
     }
 }
 

@@ -29,9 +29,9 @@ impl Entropy for Sample {
 }
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-fn reading(narrow: bool) -> Reading {
+pub(crate) fn reading(narrow: bool) -> Reading {
     let limits = Limits::default();
     Reading {
         head_bytes: if narrow { 200 } else { limits.head_bytes },
@@ -210,10 +210,10 @@ fn theirs_answered(offered: &[&str], bytes: &[u8]) -> Option<Answered> {
 }
 
 /// A text message of a client, and one of a server.
-const FRAME: [u8; 8] = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
+pub(crate) const FRAME: [u8; 8] = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
 const PLAIN: [u8; 4] = [0x81, 2, b'h', b'i'];
 
-fn check_request(reading: Reading, bytes: &[u8], pieces: &[usize]) -> Result<(), TestCaseError> {
+pub(crate) fn check_request(reading: Reading, bytes: &[u8], pieces: &[usize]) -> Result<(), TestCaseError> {
     let expected = heads::serve(reading, bytes);
     prop_assert_eq!(
         ours_served(reading, bytes, pieces),
@@ -234,7 +234,12 @@ fn check_request(reading: Reading, bytes: &[u8], pieces: &[usize]) -> Result<(),
     Ok(())
 }
 
-fn check_response(reading: Reading, offered: &[&str], bytes: &[u8], pieces: &[usize]) -> Result<(), TestCaseError> {
+pub(crate) fn check_response(
+    reading: Reading,
+    offered: &[&str],
+    bytes: &[u8],
+    pieces: &[usize],
+) -> Result<(), TestCaseError> {
     let expected = heads::answer(reading, ACCEPT, offered, bytes);
     prop_assert_eq!(
         ours_answered(reading, offered, bytes, pieces),
@@ -251,7 +256,7 @@ fn check_response(reading: Reading, offered: &[&str], bytes: &[u8], pieces: &[us
     Ok(())
 }
 
-fn as_theirs(habits: HeadHabits, offered: &[&str], bytes: &[u8]) -> Option<Answered> {
+pub(crate) fn as_theirs(habits: HeadHabits, offered: &[&str], bytes: &[u8]) -> Option<Answered> {
     let wide = Reading {
         habits,
         ..reading(false)
@@ -341,128 +346,6 @@ fn generated_heads_reach_every_outcome() {
         "waiting",
     ];
     assert_eq!(faults.into_iter().collect::<Vec<_>>(), expected);
-}
-
-/// Tungstenite's habits but for one.
-fn without(change: fn(&mut HeadHabits)) -> Reading {
-    let mut habits = TUNGSTENITE_HEADS;
-    change(&mut habits);
-    Reading {
-        habits,
-        ..reading(false)
-    }
-}
-
-#[test]
-fn every_habit_of_the_other_server_makes_a_difference() {
-    let real = without(|_| {});
-    for (one_less, from, to) in [
-        (
-            without(|habits| habits.first_of_several = false),
-            "\r\n\r\n",
-            "\r\nSec-WebSocket-Version: 8\r\n\r\n",
-        ),
-        (
-            without(|habits| habits.upgrade_alone = false),
-            "Upgrade: websocket",
-            "Upgrade: h2c, websocket",
-        ),
-        (
-            without(|habits| habits.parts_at_spaces = false),
-            "Connection: Upgrade",
-            "Connection: keep-alive Upgrade",
-        ),
-        (
-            without(|habits| habits.any_key = false),
-            "dGhlIHNhbXBsZSBub25jZQ==",
-            "dGhlIHNhbXBsZQ==",
-        ),
-        (without(|habits| habits.no_host = false), "Host: example.com\r\n", ""),
-        (
-            without(|habits| habits.no_body_check = false),
-            "Upgrade: w",
-            "Content-Length: 2\r\nUpgrade: w",
-        ),
-        (
-            without(|habits| habits.no_expect_check = false),
-            "Upgrade: w",
-            "Expect: cake\r\nUpgrade: w",
-        ),
-        (
-            without(|habits| habits.no_offer_check = false),
-            "Upgrade: w",
-            "Sec-WebSocket-Protocol: a b\r\nUpgrade: w",
-        ),
-        (
-            without(|habits| habits.no_extension_check = false),
-            "Upgrade: w",
-            "Sec-WebSocket-Extensions: a b\r\nUpgrade: w",
-        ),
-        (without(|habits| habits.any_address = false), "/chat?room=7", "/chat#7"),
-        (without(|habits| habits.nothing_behind = false), "\r\n\r\n", "\r\n\r\n"),
-    ] {
-        let mut bytes = super::proto_world::request("", "").replacen(from, to, 1).into_bytes();
-        if from == to {
-            bytes.extend(FRAME);
-        }
-        assert_ne!(
-            heads::serve(real, &bytes),
-            heads::serve(one_less, &bytes),
-            "{}",
-            bytes.escape_ascii()
-        );
-        check_request(reading(false), &bytes, &[bytes.len()]).unwrap();
-    }
-}
-
-#[test]
-fn every_habit_of_the_other_client_makes_a_difference() {
-    let answer = format!(
-        "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
-    );
-    let interim = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101";
-    let one: &[&str] = &["one"];
-    for (change, offered, from, to) in [
-        (
-            (|habits| habits.first_of_several = false) as fn(&mut HeadHabits),
-            &[][..],
-            "\r\n\r\n",
-            "\r\nSec-WebSocket-Accept: a\r\n\r\n",
-        ),
-        (
-            |habits| habits.connection_alone = false,
-            &[],
-            "Connection: Upgrade",
-            "Connection: keep-alive, Upgrade",
-        ),
-        (
-            |habits| habits.any_extension = false,
-            &[],
-            "Upgrade: w",
-            "Sec-WebSocket-Extensions: x\r\nUpgrade: w",
-        ),
-        (|habits| habits.insists_on_subprotocol = false, one, "Yes", "Yes"),
-        (|habits| habits.interim_is_final = false, &[], "HTTP/1.1 101", interim),
-        (
-            |habits| habits.no_folding = false,
-            &[],
-            "Upgrade: websocket",
-            "Upgrade:\r\n websocket",
-        ),
-        (
-            |habits| habits.no_refusal_body = false,
-            &[],
-            "101 Yes",
-            "404 No\r\nContent-Length: x",
-        ),
-    ] {
-        let bytes = answer.replacen(from, to, 1).into_bytes();
-        let real = as_theirs(TUNGSTENITE_HEADS, offered, &bytes);
-        let mut habits = TUNGSTENITE_HEADS;
-        change(&mut habits);
-        assert_ne!(real, as_theirs(habits, offered, &bytes), "{}", bytes.escape_ascii());
-        check_response(reading(false), offered, &bytes, &[bytes.len()]).unwrap();
-    }
 }
 
 #[test]
