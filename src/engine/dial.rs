@@ -209,14 +209,10 @@ impl<S: Sys> Stream<S> {
     /// The transport stands: from now on the protocol has the word, and its opening time-out counts.
     pub(super) fn begin_protocol(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         let config = Arc::clone(&self.profile.options.protocol);
-        // What was there until now is given back first: it holds what it needs to offer compression.
+        // First gives back what the connection of `Engine::connect` reserved for its inflater.
         self.conn = Connection::opened(self.conn.side(), Arc::clone(&config));
         let conn = match self.dial.take() {
-            Some(dial) => {
-                // First gives back the memory that the connection of `Engine::connect` reserved for its inflater.
-                self.conn = Connection::server(Arc::clone(&config), core.now);
-                Connection::client(config, &dial.request, core.now, &mut core.sys)
-            }
+            Some(dial) => Connection::client(config, &dial.request, core.now, &mut core.sys),
             None => Ok(Connection::server(config, core.now)),
         };
         match conn {

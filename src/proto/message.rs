@@ -182,6 +182,17 @@ impl Payload<'_> {
         }
     }
 
+    const fn is_borrowed(&self) -> bool {
+        matches!(self, Payload::Borrowed(_))
+    }
+
+    fn into_buffer(self) -> Option<Vec<u8>> {
+        match self {
+            Payload::Borrowed(_) => None,
+            Payload::Owned(bytes) => Some(bytes),
+        }
+    }
+
     fn into_owned(self) -> Payload<'static> {
         match self {
             Payload::Borrowed(bytes) => Payload::Owned(bytes.to_vec()),
@@ -226,16 +237,13 @@ impl<'b> MessageBuf<'b> {
     /// It then ends where [`Input::consumed`](super::Input::consumed) stands right after the event.
     #[must_use]
     pub const fn is_borrowed(&self) -> bool {
-        matches!(self.payload, Payload::Borrowed(_))
+        self.payload.is_borrowed()
     }
 
     /// The buffer, if the payload has one of its own; `None` if it lies in the lent bytes.
     #[must_use]
     pub fn into_owned_buffer(self) -> Option<Vec<u8>> {
-        match self.payload {
-            Payload::Borrowed(_) => None,
-            Payload::Owned(bytes) => Some(bytes),
-        }
+        self.payload.into_buffer()
     }
 
     /// The same message in a buffer of its own.
@@ -312,16 +320,13 @@ impl<'b> Chunk<'b> {
     /// They then end where [`Input::consumed`](super::Input::consumed) stands right after the event.
     #[must_use]
     pub const fn is_borrowed(&self) -> bool {
-        matches!(self.payload, Payload::Borrowed(_))
+        self.payload.is_borrowed()
     }
 
     /// The buffer, if the chunk has one of its own; `None` if it lies in the lent bytes.
     #[must_use]
     pub fn into_owned_buffer(self) -> Option<Vec<u8>> {
-        match self.payload {
-            Payload::Borrowed(_) => None,
-            Payload::Owned(bytes) => Some(bytes),
-        }
+        self.payload.into_buffer()
     }
 
     /// The same chunk in a buffer of its own.

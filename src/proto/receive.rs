@@ -418,7 +418,9 @@ impl Connection {
         let piece = input.ahead(share);
         frame.mask_ahead(piece);
         let sink = self.assembly.sink();
-        let (inflated, result) = self.compression.inflate(piece, is_last, sink, most_bytes, limits);
+        let before = sink.len();
+        let result = self.compression.inflate(piece, is_last, sink, most_bytes, limits);
+        let inflated = sink.len() - before;
         let (consumed, is_done, mut fault) = match result {
             Ok(step) => (step.consumed, step.is_done, None),
             Err(fault) => (share, true, Some(fault)),

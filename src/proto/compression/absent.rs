@@ -60,8 +60,8 @@ impl Compression {
         _: &mut Vec<u8>,
         _: usize,
         _: &Limits,
-    ) -> (usize, Result<Step, Violation>) {
-        (0, Err(Violation::ReservedBits))
+    ) -> Result<Step, Violation> {
+        Err(Violation::ReservedBits)
     }
 }
 

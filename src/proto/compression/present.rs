@@ -75,22 +75,9 @@ impl Compression {
         }
     }
 
-    /// Inflates `piece`, the `last` of a message or not, into `sink`, which gets at most `most_bytes`. Gives how many
-    /// bytes came out, also if what followed was wrong.
+    /// Inflates `piece`, the `last` of a message or not, into `sink`, which gets at most `most_bytes`; it gets what came
+    /// out also if what followed was wrong.
     pub(crate) fn inflate(
-        &mut self,
-        piece: &[u8],
-        last: bool,
-        sink: &mut Vec<u8>,
-        most_bytes: usize,
-        limits: &Limits,
-    ) -> (usize, Result<Step, Violation>) {
-        let before = sink.len();
-        let result = self.inflate_steps(piece, last, sink, most_bytes, limits);
-        (sink.len() - before, result)
-    }
-
-    fn inflate_steps(
         &mut self,
         piece: &[u8],
         last: bool,
