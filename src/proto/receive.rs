@@ -12,7 +12,7 @@ use super::wire::header::{self, Header, Opcode};
 use super::wire::{close, mask, utf8};
 use super::{Closed, Entropy, Event, Failure, Input, Phase, Response, Violation};
 
-/// Most bytes of a compressed message that are inflated for one chunk.
+/// Most bytes of a compressed message that are inflated for one chunk, and most that are looked at for it.
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// What one step of reading gave: an event, or the need for more bytes.
@@ -407,14 +407,16 @@ impl Connection {
     /// bytes in `input` are read, and those that are not must be masked as they were.
     fn read_compressed<'b>(&mut self, mut frame: Frame, input: &mut Input<'b>) -> Step<'b> {
         let limits = &self.config.limits;
-        let share = frame.share(input.rest().len());
-        let is_last = frame.fin && frame.ends_within(share);
-        // A message's bound is met when one byte more comes out.
-        let most_bytes = if self.assembly.delivers_chunks() {
-            CHUNK_BYTES
+        let available = input.rest().len();
+        // Of a message in chunks no more is unmasked at a time than may be masked again at little cost; a message's bound
+        // is met when one byte more comes out.
+        let (available, most_bytes) = if self.assembly.delivers_chunks() {
+            (available.min(CHUNK_BYTES), CHUNK_BYTES)
         } else {
-            self.assembly.room(limits).saturating_add(1)
+            (available, self.assembly.room(limits).saturating_add(1))
         };
+        let share = frame.share(available);
+        let is_last = frame.fin && frame.ends_within(share);
         let piece = input.ahead(share);
         frame.mask_ahead(piece);
         let sink = self.assembly.sink();

@@ -121,6 +121,38 @@ proptest! {
     }
 }
 
+/// Noise, so that what is read is as long as what comes out; its end lies at, before and behind those of the pieces
+/// that are looked at one by one.
+#[test]
+fn a_long_read_of_a_message_in_chunks_is_whole() {
+    let (mut client, mut server) = pair();
+    server.deliver_chunks(true);
+    let mut state = 1u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let noise: Vec<u8> = noise.take(50_000).collect();
+    for length in (16_340..16_390).chain([50_000]) {
+        let payload = &noise[..length];
+        client.send(Message::Binary(payload), &mut Counting::default()).unwrap();
+        let wire = written(&mut client);
+        assert_eq!(wire[0], 0xC2);
+        let mut joined = Vec::new();
+        for event in read(&mut server, &wire) {
+            match event {
+                Event::Chunk(chunk) => {
+                    assert_eq!(chunk.is_first(), joined.is_empty());
+                    joined.extend_from_slice(chunk.as_bytes());
+                    assert_eq!(chunk.is_last(), joined.len() == length);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(joined == payload, "{length}");
+    }
+}
+
 #[test]
 fn the_bit_of_compression_stands_on_the_first_frame_alone() {
     let (_, mut server) = pair();
