@@ -282,10 +282,14 @@ proptest! {
         head in request(), narrow: bool, behind in prop::bool::weighted(0.2), pieces in pieces(),
     ) {
         let mut bytes = head.bytes();
-        // Behind a good head there is a frame or nothing.
-        if let Served::Request { bytes: end, .. } = heads::serve(reading(false), &bytes) {
-            bytes.truncate(end);
-            bytes.extend(FRAME.iter().filter(|_| behind));
+        // Behind a head that one of them takes for good there is a frame or nothing.
+        for habits in [HeadHabits::default(), TUNGSTENITE_HEADS] {
+            if let Served::Request { bytes: end, .. } = heads::serve(Reading { habits, ..reading(false) }, &bytes) {
+                bytes.truncate(end);
+            }
+        }
+        if behind && matches!(heads::serve(reading(false), &bytes), Served::Request { .. }) {
+            bytes.extend(FRAME);
         }
         check_request(reading(narrow), &bytes, &pieces)?;
     }
@@ -296,7 +300,12 @@ proptest! {
     ) {
         let mut bytes = head.bytes();
         let offered: &[&str] = if offers { &["one", "two"] } else { &[] };
-        if let Answered::Opened { bytes: end, .. } = heads::answer(reading(false), ACCEPT, offered, &bytes) {
+        let taken = |habits, bytes: &[u8]| match heads::answer(Reading { habits, ..reading(false) }, ACCEPT, offered, bytes) {
+            Answered::Opened { bytes, .. } => Some(bytes),
+            Answered::Refused(_) | Answered::Bad(_) | Answered::Waiting => None,
+        };
+        let ends = [HeadHabits::default(), TUNGSTENITE_HEADS].map(|habits| taken(habits, &bytes));
+        if let Some(end) = ends[0].or(ends[1]) {
             bytes.truncate(end);
             bytes.extend(PLAIN.iter().filter(|_| behind));
         }

@@ -26,7 +26,6 @@ pub(crate) fn fixed(cases: u32) -> ProptestConfig {
         rng_seed: RngSeed::Fixed(6455),
         // The seeds are fixed, so there is nothing to remember; a failing case becomes a test with its bytes.
         failure_persistence: None,
-        max_shrink_iters: 20_000,
         ..ProptestConfig::default()
     }
 }
