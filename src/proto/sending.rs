@@ -168,8 +168,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Drops all that waits to be sent behind the frame under way, so that a Close may follow at once; gives how many
-    /// messages the peer will not have whole for it. After our Close nothing is dropped, since that must be sent.
+    /// Drops all that waits to be sent behind the frame under way, or behind the answer of the opening handshake, so that a
+    /// Close may follow at once; gives how many messages the peer will not have whole for it. After our Close nothing is
+    /// dropped, since that must be sent.
     ///
     /// If that cuts a message of which chunks have been sent, or one is being sent in chunks, only the Close can follow:
     /// other messages are [`Misuse::MessageCut`].
