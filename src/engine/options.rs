@@ -52,6 +52,7 @@ pub struct QueueOptions {
     pub low_water_bytes: usize,
     /// A message that would bring the queue above this is treated as `slow_reader` says; default 65 MiB: the longest
     /// message by default, and a MiB of others. `proto::Limits::queued_bytes` bounds the same queue; the lower counts.
+    /// What is longer than this alone never fits, however often it is tried: send it in chunks that do.
     pub limit_bytes: usize,
     /// The policy at the limit; default [`SlowReader::Refuse`].
     pub slow_reader: SlowReader,

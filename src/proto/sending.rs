@@ -262,12 +262,14 @@ impl Connection {
     /// compressed: it is then moved to where it belongs.
     fn write_compressed(&mut self, first: u8, piece: &[u8], last: bool, entropy: &mut (impl Entropy + ?Sized)) {
         const GAP: usize = header::MAX_BYTES;
+        // The compressor makes its own room past this, to the double; here the queue sees to it that it grows by less.
+        const ROOM_BYTES: usize = 33 << 10;
         let key = self.side.masks().then(|| {
             let mut key = [0; 4];
             entropy.fill(&mut key);
             key
         });
-        let output = self.output.append(GAP);
+        let output = self.output.append((2 * GAP + piece.len()).min(ROOM_BYTES));
         let start = output.len();
         output.extend_from_slice(&[0; GAP]);
         self.compression.compress(piece, last, output);
