@@ -38,6 +38,7 @@ pub struct Connection {
     pub(super) fate: Fate,
     /// Bytes were given and `poll_event` has not said `None` since.
     pub(super) undrained: bool,
+    pub(super) outgoing: Outgoing,
 }
 
 /// State that is seldom needed, and given back when it isn't.
@@ -51,8 +52,6 @@ pub(super) struct Rare {
     pub(super) early: Vec<u8>,
     pub(super) early_read: usize,
     pub(super) pongs: Pongs,
-    /// A message that is being sent in chunks.
-    pub(super) outgoing: Outgoing,
     /// The reason of the peer's Close, which our answer repeats.
     pub(super) close_reason: String,
     /// An event that a call of the host's caused, for the next `poll_event`.
@@ -67,7 +66,6 @@ impl Rare {
             && self.control.is_empty()
             && self.early.is_empty()
             && self.pongs.is_idle()
-            && self.outgoing.is_idle()
             && self.close_reason.is_empty()
             && self.news.is_none()
             && self.fault.is_none()
@@ -134,6 +132,7 @@ impl Connection {
             side,
             fate: Fate::Alive,
             undrained: false,
+            outgoing: Outgoing::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::message::ControlPayload;
-use super::outgoing::{NextFrame, Outgoing};
+use super::outgoing::NextFrame;
 use super::state::Stage;
 use super::wire::close::ClosePayload;
 use super::wire::header::{self, Opcode};
@@ -32,7 +32,7 @@ impl Connection {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_uncompressed(&mut self, message: Message<'_>, entropy: &mut impl Entropy) -> Result<(), Misuse> {
-        if self.rare.is_some() {
+        if !self.outgoing.is_idle() {
             self.check_may_send()?;
         }
         let opcode = if message.is_text() {
@@ -85,7 +85,7 @@ impl Connection {
     pub fn begin_message(&mut self, kind: MessageKind, compress: bool) -> Result<(), Misuse> {
         self.check_may_send()?;
         let compress = compress && self.compression.begin_message(None);
-        self.rare().outgoing.begin(kind, compress);
+        self.outgoing.begin(kind, compress);
         Ok(())
     }
 
@@ -99,10 +99,9 @@ impl Connection {
         if !self.stage.may_send() {
             return Err(Misuse::NotOpen);
         }
-        let (frame, next) = self.outgoing().check(chunk, last)?;
+        let (frame, next) = self.outgoing.check(chunk, last)?;
         self.check_room(chunk.len())?;
-        self.rare().outgoing = next;
-        self.tidy();
+        self.outgoing = next;
         let NextFrame {
             opcode,
             is_first,
@@ -179,11 +178,7 @@ impl Connection {
             return 0;
         }
         let discarded = self.output.discard_unsent();
-        let mut outgoing = self.outgoing();
-        let one_more = outgoing.discarded(discarded.messages, discarded.cut);
-        if !outgoing.is_idle() {
-            self.rare().outgoing = outgoing;
-        }
+        let one_more = self.outgoing.discarded(discarded.messages, discarded.cut);
         // What the peer never gets can't be referred to.
         self.compression.discarded();
         if let Some(rare) = &mut self.rare {
@@ -198,12 +193,7 @@ impl Connection {
         if !self.stage.may_send() {
             return Err(Misuse::NotOpen);
         }
-        self.outgoing().check_idle()
-    }
-
-    /// The message that is being sent in chunks, if there is one.
-    fn outgoing(&self) -> Outgoing {
-        self.rare.as_ref().map(|rare| rare.outgoing).unwrap_or_default()
+        self.outgoing.check_idle()
     }
 
     /// Whether a frame with so much payload fits into the queue.

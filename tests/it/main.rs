@@ -42,10 +42,10 @@ mod flows_secure_echo;
 mod examples;
 // Messages in chunks, sent and received.
 mod proto_chunks;
-// permessage-deflate between two connections, and within a budget.
+// Whether compression is agreed on, and the memory that it may take: reserved, refused, given back.
 #[cfg(feature = "deflate")]
 mod proto_deflate;
-// Compressed messages between two connections.
+// What is sent once compression is agreed on: whole, in chunks, short, opted out, dropped.
 #[cfg(feature = "deflate")]
 mod proto_compression;
 // A naive second implementation of RFC 6455, to hold the real one against.
