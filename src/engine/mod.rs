@@ -6,6 +6,7 @@
 //! and `listener` are the two ways in, `secure` puts TLS in between. `turn` is one poll.
 
 mod chunks;
+mod commands;
 mod core;
 mod dial;
 mod ending;
@@ -14,6 +15,7 @@ mod ending;
 mod engine;
 mod error;
 mod events;
+mod facts;
 mod handle;
 mod id;
 mod listener;
@@ -24,6 +26,7 @@ mod reading;
 mod seam;
 mod secure;
 mod slab;
+mod stopping;
 mod stream;
 mod timers;
 mod turn;

@@ -1,0 +1,178 @@
+//! How to listen, and how the accepted streams behave.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::error::Error;
+use super::super::seam::SocketOptions;
+use super::{QueueOptions, StreamOptions};
+use crate::proto;
+
+/// How to listen, and how the accepted streams behave.
+#[derive(Debug, Clone)]
+pub struct ListenOptions {
+    pub(in crate::engine) address: String,
+    pub(in crate::engine) backlog: u32,
+    pub(in crate::engine) socket: SocketOptions,
+    pub(in crate::engine) handshakes_max: u32,
+    pub(in crate::engine) stream: StreamOptions,
+    #[cfg(feature = "tls")]
+    pub(in crate::engine) tls: Option<crate::tls::ServerConfig>,
+}
+
+impl ListenOptions {
+    /// Listens on `address`: `127.0.0.1:9001`, `[::1]:9001`, `localhost:9001` (which is 127.0.0.1), with port 0 for one
+    /// that the system chooses. A [`SocketAddr`] goes in by its `to_string`.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            backlog: 1024,
+            socket: SocketOptions::default(),
+            handshakes_max: 4096,
+            stream: StreamOptions::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Connections that may wait in the system to be accepted; default 1,024. (Linux cuts it to
+    /// `net.core.somaxconn`.)
+    #[must_use]
+    pub const fn backlog(mut self, connections: u32) -> Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// Options of the sockets.
+    #[must_use]
+    pub fn socket(mut self, options: SocketOptions) -> Self {
+        self.socket = options;
+        self
+    }
+
+    /// Speaks TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: crate::tls::ServerConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Handshakes (TLS and opening) that may be under way at once on this listener; default 4,096. Further connections
+    /// wait in the backlog.
+    #[must_use]
+    pub const fn handshakes_max(mut self, handshakes: u32) -> Self {
+        self.handshakes_max = handshakes;
+        self
+    }
+
+    /// Hands every [`Event::Request`](crate::engine::Event::Request) to the host, which then accepts or refuses; default false:
+    /// every valid request is accepted.
+    #[must_use]
+    pub const fn requests(mut self, handed_over: bool) -> Self {
+        self.stream.requests = handed_over;
+        self
+    }
+
+    /// Hands messages to the host in chunks as they come, rather than whole; default false. Can be changed by stream:
+    /// [`Engine::deliver_chunks`](crate::engine::Engine::deliver_chunks).
+    #[must_use]
+    pub const fn chunks(mut self, delivered: bool) -> Self {
+        self.stream.chunks = delivered;
+        self
+    }
+
+    /// Hands pings and pongs to the host as events; default false. Pings are answered in either case.
+    #[must_use]
+    pub const fn control_events(mut self, handed_over: bool) -> Self {
+        self.stream.control_events = handed_over;
+        self
+    }
+
+    /// Limits and time-outs of the protocol, and compression, which is off unless it is asked for:
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "net", feature = "deflate"))] {
+    /// use std::sync::Arc;
+    /// use wsloop::engine::{ConnectOptions, ListenOptions};
+    /// use wsloop::proto::{Config, Contexts, Deflate};
+    ///
+    /// let deflate = Deflate { contexts: Contexts::new(32 << 20), ..Deflate::default() };
+    /// let protocol = Arc::new(Config { deflate: Some(deflate), ..Config::default() });
+    /// // Both draw on the same budget of memory.
+    /// let listen = ListenOptions::new("127.0.0.1:9001").protocol(Arc::clone(&protocol));
+    /// let connect = ConnectOptions::new("127.0.0.1", 9001, "/").protocol(protocol);
+    /// # let _ = (listen, connect);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn protocol(mut self, config: Arc<proto::Config>) -> Self {
+        self.stream.protocol = config;
+        self
+    }
+
+    /// Subprotocols that are spoken here: of those a client offers, the first that stands in this list is chosen.
+    /// Unused if the host has the requests.
+    #[must_use]
+    pub fn subprotocols<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.stream.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Bounds of each stream's queue.
+    #[must_use]
+    pub const fn queue(mut self, options: QueueOptions) -> Self {
+        self.stream.queue = options;
+        self
+    }
+
+    /// Time for the TLS handshake; default 10 s. The opening handshake has its own,
+    /// `proto::Config::opening_timeout`.
+    #[must_use]
+    pub const fn tls_timeout(mut self, timeout: Duration) -> Self {
+        self.stream.tls_timeout = timeout;
+        self
+    }
+
+    pub(in crate::engine) fn socket_addr(&self) -> Result<SocketAddr, Error> {
+        let address = self.address.as_str();
+        let local = || {
+            let port = address.strip_prefix("localhost:")?.parse().ok()?;
+            Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        };
+        address.parse().ok().or_else(local).ok_or_else(|| {
+            Error::Address(format!(
+                "can't listen on `{address}`: expected an address and a port, such as 127.0.0.1:9001, [::1]:9001 or \
+                 localhost:9001"
+            ))
+        })
+    }
+}
+
+impl From<SocketAddr> for ListenOptions {
+    fn from(addr: SocketAddr) -> Self {
+        Self::new(addr.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_to_listen_on() {
+        for (address, addr) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("localhost:4242", "127.0.0.1:4242"),
+            ("[::1]:1", "[::1]:1"),
+        ] {
+            assert_eq!(ListenOptions::new(address).socket_addr().unwrap().to_string(), addr);
+        }
+        for address in ["127.0.0.1", "example.com:80", "localhost:65536", ""] {
+            assert!(ListenOptions::new(address).socket_addr().is_err(), "{address}");
+        }
+    }
+}
