@@ -118,7 +118,7 @@ impl<S: Sys> Stream<S> {
         let Some(dial) = &mut self.dial else { return };
         while let Some(addr) = dial.addrs.pop() {
             let share = dial.share(core.now);
-            match core.sys.connect(id.token(), addr, &dial.options.socket) {
+            match core.sys.connect(id.token(), &addr.into(), &dial.options.socket) {
                 Ok(socket) => {
                     dial.current = Some(addr);
                     self.socket = Some(socket);

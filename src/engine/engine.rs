@@ -15,7 +15,7 @@ use super::handle::{Handle, Shared};
 use super::id::{ListenerId, StreamId};
 use super::listener::Listener;
 use super::options::{Config, ConnectOptions, ListenOptions, StreamOptions};
-use super::seam::{Sys, SysEvent};
+use super::seam::{Address, Sys, SysEvent};
 use super::slab::Slab;
 use super::stream::{Flags, Phase, Profile, Stream};
 use crate::proto::{Connection, Instant};
@@ -63,14 +63,14 @@ impl<S: Sys> Engine<S> {
         if self.stopping.is_some() {
             return Err(Error::Stopping);
         }
-        let addr = options.socket_addr()?;
+        let address = options.address()?;
         let key = self.listeners.next_key().ok_or(Error::TooManyConnections)?;
         let id = ListenerId::new(key);
         let (socket, bound) = self
             .core
             .sys
-            .listen(id.token(), addr, options.backlog, &options.socket)
-            .map_err(|source| Error::Listen { addr, source })?;
+            .listen(id.token(), &address, options.backlog, &options.socket)
+            .map_err(|source| Error::Listen { address, source })?;
         let profile = profile(options.stream.clone(), Some(id));
         self.listeners
             .insert(key, Listener::new(socket, bound, profile, &options));
@@ -80,11 +80,19 @@ impl<S: Sys> Engine<S> {
     /// The address that a listener is bound to, with the port that the system chose if 0 was asked for.
     ///
     /// # Errors
-    /// The listener is closed.
+    /// The listener is closed, or one of a Unix socket ([`Misuse::UnixSocket`]; see [`address`](Self::address)).
     pub fn local_addr(&self, listener: ListenerId) -> Result<SocketAddr, Misuse> {
+        self.address(listener)?.socket_addr().ok_or(Misuse::UnixSocket)
+    }
+
+    /// The address that a listener is bound to, of whatever family.
+    ///
+    /// # Errors
+    /// The listener is closed.
+    pub fn address(&self, listener: ListenerId) -> Result<&Address, Misuse> {
         self.listeners
             .get(listener.key())
-            .map(|listener| listener.addr)
+            .map(|listener| &listener.address)
             .ok_or(Misuse::NoSuchListener)
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::string::{String, ToString};
 
+use super::seam::Address;
 use crate::proto;
 
 /// A call could not do its work; the engine and its other streams are as before.
@@ -22,11 +23,11 @@ pub enum Error {
     /// The system refused to listen.
     Listen {
         /// The address asked for.
-        addr: SocketAddr,
+        address: Address,
         /// The reason: in use, not ours, no permission.
         source: io::Error,
     },
-    /// An address to listen on that is neither `ip:port`, `[ip]:port` nor `localhost:port`; or a URL to connect to
+    /// An address to listen on that is neither `ip:port`, `[ip]:port`, `localhost:port` nor `unix:path`; or a URL to connect to
     /// that can't be read. The text names it and says what was expected.
     Address(String),
     /// A request that can't be sent as HTTP: a header or a target with characters that have no place there.
@@ -46,7 +47,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { doing, source } => write!(formatter, "{doing}: {source}"),
-            Self::Listen { addr, source } => write!(formatter, "can't listen on {addr}: {source}"),
+            Self::Listen { address, source } => write!(formatter, "can't listen on {address}: {source}"),
             Self::Address(text) => formatter.write_str(text),
             Self::Request(misuse) => write!(formatter, "the request can't be sent: {misuse}"),
             Self::TlsMissing => formatter.write_str("a wss:// address needs a TLS configuration"),
@@ -80,6 +81,8 @@ pub enum Misuse {
     NoSuchListener,
     /// The stream isn't connected yet.
     NotConnected,
+    /// The address asked for is a Unix socket's, which has neither IP address nor port.
+    UnixSocket,
     /// The protocol does not allow it now: a message before the stream is open, or after its Close; a ping of more
     /// than 125 bytes.
     Protocol(proto::Misuse),
@@ -91,6 +94,7 @@ impl fmt::Display for Misuse {
             Self::NoSuchStream => formatter.write_str("no such stream"),
             Self::NoSuchListener => formatter.write_str("no such listener"),
             Self::NotConnected => formatter.write_str("the stream is not connected yet"),
+            Self::UnixSocket => formatter.write_str("a Unix socket has no IP address and no port"),
             Self::Protocol(misuse) => fmt::Display::fmt(misuse, formatter),
         }
     }

@@ -27,19 +27,20 @@ impl<S: Sys> Engine<S> {
     /// The address of a stream's peer.
     ///
     /// # Errors
-    /// The stream is gone, or not connected yet.
+    /// The stream is gone, or not connected yet; or it is a Unix socket ([`Misuse::UnixSocket`]).
     pub fn peer_addr(&self, stream: StreamId) -> Result<SocketAddr, Misuse> {
-        self.see(stream)?.peer.addr().ok_or(Misuse::NotConnected)
+        self.see(stream)?.peer.addr()
     }
 
     /// The address of a stream's own end.
     ///
     /// # Errors
-    /// The stream is gone, not connected yet, or not any more.
+    /// The stream is gone, not connected yet, or not any more; or it is a Unix socket ([`Misuse::UnixSocket`]).
     pub fn local_addr_of(&mut self, stream: StreamId) -> Result<SocketAddr, Misuse> {
         let (state, core) = self.find(stream)?;
         let socket = state.socket.as_ref().ok_or(Misuse::NotConnected)?;
-        core.sys.local_addr(socket).map_err(|_| Misuse::NotConnected)
+        let address = core.sys.local_addr(socket).map_err(|_| Misuse::NotConnected)?;
+        address.socket_addr().ok_or(Misuse::UnixSocket)
     }
 
     /// The listener that a stream came from; `None` for one that was dialled.

@@ -1,7 +1,6 @@
 //! Listeners: taking connections off the backlog, as many as the limits allow.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use super::core::Core;
 use super::events::{Events, Notice};
 use super::id::{ListenerId, StreamId};
 use super::options::ListenOptions;
-use super::seam::Sys;
+use super::seam::{Address, SocketOptions, Sys};
 use super::slab::Slab;
 use super::stream::{Flags, NEVER, Phase, Profile, Stream};
 use super::timers::Armed;
@@ -22,29 +21,29 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A listening socket and what its streams are like.
 pub(super) struct Listener<S: Sys> {
     pub(super) socket: S::Listener,
-    pub(super) addr: SocketAddr,
+    pub(super) address: Address,
     pub(super) profile: Arc<Profile>,
     pub(super) armed: Armed,
     /// It stands in the list of listeners whose backlog may hold connections.
     pub(super) queued: bool,
     /// Until when nothing is accepted; [`NEVER`] if the listener is not paused.
     pub(super) retry: Instant,
-    no_delay: bool,
+    options: SocketOptions,
     handshakes_max: u32,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::ServerConfig>,
 }
 
 impl<S: Sys> Listener<S> {
-    pub(super) fn new(socket: S::Listener, addr: SocketAddr, profile: Arc<Profile>, options: &ListenOptions) -> Self {
+    pub(super) fn new(socket: S::Listener, address: Address, profile: Arc<Profile>, options: &ListenOptions) -> Self {
         Self {
             socket,
-            addr,
+            address,
             profile,
             armed: Armed::NONE,
             queued: false,
             retry: NEVER,
-            no_delay: options.socket.no_delay,
+            options: options.socket.clone(),
             handshakes_max: options.handshakes_max,
             #[cfg(feature = "tls")]
             tls: options.tls.clone(),
@@ -73,9 +72,9 @@ impl<S: Sys> Listener<S> {
             }
             let Some(key) = streams.next_key() else { return true };
             let stream_id = StreamId::new(key);
-            match core.sys.accept(&mut self.socket, stream_id.token(), self.no_delay) {
+            match core.sys.accept(&mut self.socket, stream_id.token(), &self.options) {
                 Ok((socket, peer)) => {
-                    let stream = self.new_stream(core, socket, peer);
+                    let stream = self.new_stream(core, socket, &peer);
                     streams.insert(key, stream);
                     core.counters.accepted += 1;
                     if let Some(stream) = streams.get_mut(key) {
@@ -98,7 +97,7 @@ impl<S: Sys> Listener<S> {
         true
     }
 
-    fn new_stream(&self, core: &Core<S>, socket: S::Socket, peer: SocketAddr) -> Stream<S> {
+    fn new_stream(&self, core: &Core<S>, socket: S::Socket, peer: &Address) -> Stream<S> {
         let profile = Arc::clone(&self.profile);
         let mut conn = Connection::server(Arc::clone(&profile.options.protocol), core.now);
         conn.deliver_chunks(profile.options.chunks);

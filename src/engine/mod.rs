@@ -39,7 +39,7 @@ pub use events::{Chunk, Event, Events, Iter, Notice};
 pub use handle::{Handle, HandleError};
 pub use id::{ListenerId, StreamId};
 pub use options::{Config, ConnectOptions, ListenOptions, QueueOptions, SlowReader};
-pub use seam::{FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
+pub use seam::{Address, FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
 #[cfg(feature = "tls")]
 pub use secure::TlsInfo;
 pub use writing::Sent;

@@ -1,6 +1,10 @@
-//! A peer's address in 23 bytes, where [`SocketAddr`] takes 32: every idle connection has one.
+//! A peer's address in 23 bytes, where [`SocketAddr`] takes 32: every idle connection has one. That of a Unix socket has
+//! no name worth keeping: clients don't bind theirs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use super::error::Misuse;
+use super::seam::Address;
 
 /// An address that may not be known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,7 @@ enum Kind {
     Unknown,
     V4,
     V6,
+    Unix,
 }
 
 impl Peer {
@@ -27,17 +32,18 @@ impl Peer {
     };
 
     /// The address, without an IPv6 address's flow label, which is no part of who the peer is.
-    pub(super) fn addr(&self) -> Option<SocketAddr> {
+    pub(super) fn addr(&self) -> Result<SocketAddr, Misuse> {
         let port = u16::from_be_bytes(self.port);
         match self.kind {
-            Kind::Unknown => None,
+            Kind::Unknown => Err(Misuse::NotConnected),
+            Kind::Unix => Err(Misuse::UnixSocket),
             Kind::V4 => {
                 let [a, b, c, d, ..] = self.ip;
-                Some(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)))
+                Ok(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)))
             }
             Kind::V6 => {
                 let scope_id = u32::from_be_bytes(self.scope_id);
-                Some(SocketAddrV6::new(Ipv6Addr::from(self.ip), port, 0, scope_id).into())
+                Ok(SocketAddrV6::new(Ipv6Addr::from(self.ip), port, 0, scope_id).into())
             }
         }
     }
@@ -66,13 +72,27 @@ impl From<SocketAddr> for Peer {
     }
 }
 
+impl From<&Address> for Peer {
+    fn from(address: &Address) -> Self {
+        match address {
+            Address::Inet(addr) => Self::from(*addr),
+            Address::Unix(_) => Self {
+                kind: Kind::Unix,
+                ..Self::UNKNOWN
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn addresses_come_out_as_they_went_in() {
-        assert_eq!(Peer::UNKNOWN.addr(), None);
+        assert_eq!(Peer::UNKNOWN.addr(), Err(Misuse::NotConnected));
+        let unix = Address::Unix("/run/x.sock".into());
+        assert_eq!(Peer::from(&unix).addr(), Err(Misuse::UnixSocket));
         for text in [
             "127.0.0.1:1",
             "255.1.2.3:65535",
@@ -81,7 +101,7 @@ mod tests {
             "[::ffff:1.2.3.4]:5",
         ] {
             let addr: SocketAddr = text.parse().unwrap();
-            assert_eq!(Peer::from(addr).addr(), Some(addr), "{text}");
+            assert_eq!(Peer::from(addr).addr(), Ok(addr), "{text}");
         }
         assert_eq!(size_of::<Peer>(), 23);
     }

@@ -3,8 +3,10 @@
 //! The engine is written against these traits and calls nothing else, so that the same engine runs on mio and in a
 //! simulated world. Implementations keep mio's contract, stated at each method.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::string::String;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
@@ -16,6 +18,43 @@ use crate::proto::{Entropy, Instant};
 /// The engine chooses the value; the system only hands it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
+
+/// Where a socket is bound or connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// TCP: an IP address and a port.
+    Inet(SocketAddr),
+    /// A Unix socket: its path, or on Linux `@name` in the abstract namespace, which is no file. Empty for the end of
+    /// one that was never bound, as a client's is.
+    Unix(String),
+}
+
+impl Address {
+    /// The IP address and port; `None` of a Unix socket.
+    #[must_use]
+    pub const fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inet(addr) => Some(*addr),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// `127.0.0.1:9001`, or `unix:/run/x.sock`: as [`ListenOptions::new`](super::ListenOptions::new) reads it.
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(addr) => fmt::Display::fmt(addr, formatter),
+            Self::Unix(path) => write!(formatter, "unix:{path}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Inet(addr)
+    }
+}
 
 /// Options set on a socket before it binds or connects; `None` leaves the system's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +71,9 @@ pub struct SocketOptions {
     pub recv_buffer_bytes: Option<u32>,
     /// `SO_SNDBUF` in bytes.
     pub send_buffer_bytes: Option<u32>,
+    /// The permissions of the file of a Unix socket that is listened on, such as `0o660`; by default those that the
+    /// process's umask leaves. To connect takes the permission to write to it.
+    pub unix_mode: Option<u32>,
 }
 
 impl Default for SocketOptions {
@@ -43,6 +85,7 @@ impl Default for SocketOptions {
             keep_alive: None,
             recv_buffer_bytes: None,
             send_buffer_bytes: None,
+            unix_mode: None,
         }
     }
 }
@@ -104,6 +147,8 @@ pub trait Sys: Entropy {
     type Socket;
     /// A listening socket, registered under the token it was made with.
     type Listener;
+    /// A socket that somebody else made: a file descriptor, where the system is a real one.
+    type Foreign;
 
     /// True if a read that gave fewer bytes than asked means that the socket is drained, and that new bytes will
     /// give a new event (epoll and kqueue promise this).
@@ -115,19 +160,32 @@ pub trait Sys: Entropy {
     /// The time of day, since the Unix epoch (1970-01-01 00:00:00 UTC).
     fn wall_now(&mut self) -> Duration;
 
-    /// Binds and listens; gives the address bound (which names the port where `addr` asked for port 0).
+    /// Binds and listens; gives the address bound (which names the port where `address` asked for port 0).
     ///
     /// # Errors
     /// Whatever the system says: address in use, no permission, no such address.
     fn listen(
         &mut self,
         token: Token,
-        addr: SocketAddr,
+        address: &Address,
         backlog: u32,
         options: &SocketOptions,
-    ) -> io::Result<(Self::Listener, SocketAddr)>;
+    ) -> io::Result<(Self::Listener, Address)>;
 
-    /// Takes one connection off the backlog and registers it under `token`; `no_delay` is set on it.
+    /// Takes over a listening socket that somebody else made, sets those of `options` on it that its connections are to
+    /// have, and tells its address.
+    ///
+    /// # Errors
+    /// It is no listening stream socket, or the system refuses to register it.
+    fn adopt_listener(
+        &mut self,
+        token: Token,
+        foreign: Self::Foreign,
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Listener, Address)>;
+
+    /// Takes one connection off the backlog and registers it under `token`. Of `options`, which are the listener's, it
+    /// sets what the system doesn't hand down.
     ///
     /// # Errors
     /// `WouldBlock` when the backlog is empty; else the system's error (too many open files, or a connection that
@@ -136,17 +194,29 @@ pub trait Sys: Entropy {
         &mut self,
         listener: &mut Self::Listener,
         token: Token,
-        no_delay: bool,
-    ) -> io::Result<(Self::Socket, SocketAddr)>;
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Socket, Address)>;
 
-    /// Stops listening; connections in the backlog are lost.
+    /// Takes over a connected socket that somebody else made, sets `options` on it, and tells the peer's address. An
+    /// event comes for what it holds already.
+    ///
+    /// # Errors
+    /// It is no connected stream socket, or the system refuses to register it or an option.
+    fn adopt(
+        &mut self,
+        token: Token,
+        foreign: Self::Foreign,
+        options: &SocketOptions,
+    ) -> io::Result<(Self::Socket, Address)>;
+
+    /// Stops listening; connections in the backlog are lost, and the file of a Unix socket is removed.
     fn close_listener(&mut self, listener: Self::Listener);
 
     /// Begins to connect; an event with `writable` (or `closed`) tells that it came to an end.
     ///
     /// # Errors
     /// The system's error if the attempt could not even begin.
-    fn connect(&mut self, token: Token, addr: SocketAddr, options: &SocketOptions) -> io::Result<Self::Socket>;
+    fn connect(&mut self, token: Token, address: &Address, options: &SocketOptions) -> io::Result<Self::Socket>;
 
     /// What became of a connect: `Ok` when connected, `WouldBlock` while under way.
     ///
@@ -158,7 +228,7 @@ pub trait Sys: Entropy {
     ///
     /// # Errors
     /// The system's error.
-    fn local_addr(&mut self, socket: &Self::Socket) -> io::Result<SocketAddr>;
+    fn local_addr(&mut self, socket: &Self::Socket) -> io::Result<Address>;
 
     /// Begins to look up `host`; [`SysEvent::Resolved`] brings the answer under `token`. Never blocks.
     fn resolve(&mut self, token: Token, host: &str, port: u16);
@@ -168,6 +238,10 @@ pub trait Sys: Entropy {
     /// # Errors
     /// `WouldBlock` when drained; else the connection has failed.
     fn read(&mut self, socket: &mut Self::Socket, bytes: &mut [u8]) -> io::Result<usize>;
+
+    /// When the system received what the last [`read`](Self::read) brought, or the last part of it, since the Unix
+    /// epoch. `None` if the socket's options don't ask for it, or the system doesn't tell.
+    fn received_at(&mut self) -> Option<Duration>;
 
     /// Writes a prefix of `bytes` and tells its length.
     ///
@@ -269,5 +343,5 @@ pub trait Files {
     fn read_whole(&mut self, path: &str, limit_bytes: usize) -> io::Result<Vec<u8>>;
 
     /// The absolute form of `path`, for messages to people; `path` itself if there is none.
-    fn absolute(&self, path: &str) -> std::string::String;
+    fn absolute(&self, path: &str) -> String;
 }

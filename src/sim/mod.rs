@@ -35,4 +35,4 @@ mod wire;
 pub use faults::Faults;
 pub use net::{Link, Net, Peer, Status};
 pub use rng::Rng;
-pub use sys::SimSys;
+pub use sys::{SimForeign, SimSys};

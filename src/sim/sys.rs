@@ -11,7 +11,7 @@ use super::files::Disk;
 use super::net::{Link, Listening, Net};
 use super::rng::Rng;
 use super::wire::{Owner, Stage};
-use crate::engine::{SocketOptions, Sys, SysEvent, Token, Wake};
+use crate::engine::{Address, SocketOptions, Sys, SysEvent, Token, Wake};
 use crate::proto::{Entropy, Instant};
 
 /// The time of day at the world's beginning: 2026-01-01 00:00:00 UTC.
@@ -43,6 +43,15 @@ pub struct SimSocket(Link);
 /// An engine's simulated listener.
 #[derive(Debug)]
 pub struct SimListener(SocketAddr);
+
+/// A socket of the simulated process that was made outside the engine, for the engine to adopt.
+#[derive(Debug)]
+pub enum SimForeign {
+    /// An end of a connection.
+    Connected(Link),
+    /// A listener, by its address; nobody listens there yet.
+    Listening(SocketAddr),
+}
 
 #[derive(Debug, Default)]
 struct Flag(AtomicBool);
@@ -146,6 +155,11 @@ impl<const SHORT_READS: bool> SimSys<SHORT_READS> {
     }
 }
 
+/// The simulated network is TCP's alone.
+fn inet(address: &Address) -> io::Result<SocketAddr> {
+    address.socket_addr().ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
 /// An event of a socket or listener that has no news.
 fn spurious(net: &mut Net) -> Option<SysEvent> {
     let listeners = net.listeners.values().map(|listener| listener.owner);
@@ -177,6 +191,7 @@ impl<const SHORT_READS: bool> Entropy for SimSys<SHORT_READS> {
 impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     type Socket = SimSocket;
     type Listener = SimListener;
+    type Foreign = SimForeign;
 
     const SHORT_READ_DRAINS: bool = SHORT_READS;
 
@@ -191,10 +206,11 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     fn listen(
         &mut self,
         token: Token,
-        mut addr: SocketAddr,
+        address: &Address,
         backlog: u32,
         _options: &SocketOptions,
-    ) -> io::Result<(SimListener, SocketAddr)> {
+    ) -> io::Result<(SimListener, Address)> {
+        let mut addr = inet(address)?;
         let taken = |addr: &SocketAddr| self.net.listeners.contains_key(addr);
         if addr.port() == 0 {
             let free = (40_000..49_152).find(|port| !taken(&SocketAddr::new(addr.ip(), *port)));
@@ -205,15 +221,27 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         self.net
             .listeners
             .insert(addr, Listening::new(Owner::Engine(token), backlog.max(1) as usize));
-        Ok((SimListener(addr), addr))
+        Ok((SimListener(addr), addr.into()))
+    }
+
+    fn adopt_listener(
+        &mut self,
+        token: Token,
+        foreign: SimForeign,
+        options: &SocketOptions,
+    ) -> io::Result<(SimListener, Address)> {
+        match foreign {
+            SimForeign::Listening(addr) => self.listen(token, &addr.into(), 128, options),
+            SimForeign::Connected(_) => Err(io::ErrorKind::InvalidInput.into()),
+        }
     }
 
     fn accept(
         &mut self,
         listener: &mut SimListener,
         token: Token,
-        _no_delay: bool,
-    ) -> io::Result<(SimSocket, SocketAddr)> {
+        _options: &SocketOptions,
+    ) -> io::Result<(SimSocket, Address)> {
         let net = &mut self.net;
         let (emfile, aborted) = (
             net.rng.chance(net.faults.accept_emfile),
@@ -240,7 +268,27 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         net.take_over(link, token);
         net.ends[link.index()].edge.writable = true;
         net.edges.insert(link);
-        Ok((SimSocket(link), net.other_end(link).addr))
+        Ok((SimSocket(link), net.other_end(link).addr.into()))
+    }
+
+    fn adopt(
+        &mut self,
+        token: Token,
+        foreign: SimForeign,
+        _options: &SocketOptions,
+    ) -> io::Result<(SimSocket, Address)> {
+        let SimForeign::Connected(link) = foreign else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let net = &mut self.net;
+        if net.end(link).stage != Stage::Connected {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        net.note("adopt", link, 0);
+        net.take_over(link, token);
+        net.ends[link.index()].edge.writable = true;
+        net.edges.insert(link);
+        Ok((SimSocket(link), net.other_end(link).addr.into()))
     }
 
     fn close_listener(&mut self, listener: SimListener) {
@@ -251,8 +299,8 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         }
     }
 
-    fn connect(&mut self, token: Token, addr: SocketAddr, _options: &SocketOptions) -> io::Result<SimSocket> {
-        let link = self.net.begin_connect(Owner::Engine(token), addr);
+    fn connect(&mut self, token: Token, address: &Address, _options: &SocketOptions) -> io::Result<SimSocket> {
+        let link = self.net.begin_connect(Owner::Engine(token), inet(address)?);
         self.net.take_over(link, token);
         Ok(SimSocket(link))
     }
@@ -265,8 +313,8 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         }
     }
 
-    fn local_addr(&mut self, socket: &SimSocket) -> io::Result<SocketAddr> {
-        Ok(self.net.end(socket.0).addr)
+    fn local_addr(&mut self, socket: &SimSocket) -> io::Result<Address> {
+        Ok(self.net.end(socket.0).addr.into())
     }
 
     fn resolve(&mut self, token: Token, host: &str, port: u16) {
@@ -300,6 +348,10 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         net.note("read", link, count as u64);
         net.tell_room(link.other());
         Ok(count)
+    }
+
+    fn received_at(&mut self) -> Option<Duration> {
+        None
     }
 
     fn write(&mut self, socket: &mut SimSocket, bytes: &[u8]) -> io::Result<usize> {

@@ -1,20 +1,20 @@
 //! [`Sys`] on mio.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Poll};
 
 use super::files::OsFiles;
 use super::inbox::Inbox;
-use super::net;
+use super::listener::Listener;
+use super::net::{self, Socket};
 use super::random::Pool;
 use super::resolve::Resolver;
-use crate::engine::{FileId, Files, OpenMode, SocketOptions, Sys, SysEvent, Token, Wake};
+use crate::engine::{Address, FileId, Files, OpenMode, SocketOptions, Sys, SysEvent, Token, Wake};
 use crate::proto::{Entropy, Instant};
 
 /// Events that one `epoll_wait` or `kevent` may bring; more wait in the kernel for the next one.
@@ -75,10 +75,18 @@ impl MioSys {
         Ok(())
     }
 
-    fn register(&self, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+    fn register(&self, socket: &mut Socket, token: Token) -> io::Result<()> {
         self.poll
             .registry()
-            .register(stream, to_mio(token), Interest::READABLE | Interest::WRITABLE)
+            .register(socket, to_mio(token), Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn register_listener(&self, listener: &mut Listener, token: Token) -> io::Result<Address> {
+        let bound = listener.address()?;
+        self.poll
+            .registry()
+            .register(listener.source(), to_mio(token), Interest::READABLE)?;
+        Ok(bound)
     }
 
     /// Waits, and again if a signal handler ran meanwhile, but no longer than `timeout` in all.
@@ -104,8 +112,9 @@ impl MioSys {
 }
 
 impl Sys for MioSys {
-    type Socket = TcpStream;
-    type Listener = TcpListener;
+    type Socket = Socket;
+    type Listener = Listener;
+    type Foreign = OwnedFd;
 
     const SHORT_READ_DRAINS: bool = cfg!(any(
         target_os = "linux",
@@ -128,85 +137,103 @@ impl Sys for MioSys {
     fn listen(
         &mut self,
         token: Token,
-        addr: SocketAddr,
+        address: &Address,
         backlog: u32,
         options: &SocketOptions,
-    ) -> io::Result<(TcpListener, SocketAddr)> {
-        let mut listener = TcpListener::from_std(net::listen(addr, backlog, options)?);
-        let bound = listener.local_addr()?;
-        self.poll
-            .registry()
-            .register(&mut listener, to_mio(token), Interest::READABLE)?;
-        Ok((listener, bound))
+    ) -> io::Result<(Listener, Address)> {
+        let mut listener = Listener::bind(address, backlog, options)?;
+        self.register_listener(&mut listener, token)
+            .map(|bound| (listener, bound))
+    }
+
+    fn adopt_listener(
+        &mut self,
+        token: Token,
+        foreign: OwnedFd,
+        options: &SocketOptions,
+    ) -> io::Result<(Listener, Address)> {
+        let mut listener = Listener::adopt(foreign, options)?;
+        self.register_listener(&mut listener, token)
+            .map(|bound| (listener, bound))
     }
 
     fn accept(
         &mut self,
-        listener: &mut TcpListener,
+        listener: &mut Listener,
         token: Token,
-        no_delay: bool,
-    ) -> io::Result<(TcpStream, SocketAddr)> {
-        let (mut stream, peer) = again(|| listener.accept())?;
+        options: &SocketOptions,
+    ) -> io::Result<(Socket, Address)> {
+        let (mut socket, peer) = again(|| listener.accept())?;
         // Linux hands the option down from the listener, which saves a system call for each connection.
-        if no_delay && cfg!(not(target_os = "linux")) {
-            stream.set_nodelay(true)?;
+        if options.no_delay && cfg!(not(target_os = "linux")) && peer.socket_addr().is_some() {
+            socket.set_nodelay(true)?;
         }
-        self.register(&mut stream, token)?;
-        Ok((stream, peer))
+        self.register(&mut socket, token)?;
+        Ok((socket, peer))
     }
 
-    fn close_listener(&mut self, mut listener: TcpListener) {
+    fn adopt(&mut self, token: Token, foreign: OwnedFd, options: &SocketOptions) -> io::Result<(Socket, Address)> {
+        let (mut socket, peer) = net::adopt(foreign, options)?;
+        self.register(&mut socket, token)?;
+        Ok((socket, peer))
+    }
+
+    fn close_listener(&mut self, mut listener: Listener) {
         // Closing takes it off the poll as well; this only makes it certain for duplicated descriptors.
-        let _ = self.poll.registry().deregister(&mut listener);
+        let _ = self.poll.registry().deregister(listener.source());
     }
 
-    fn connect(&mut self, token: Token, addr: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::from_std(net::connect(addr, options)?);
-        self.register(&mut stream, token)?;
-        Ok(stream)
+    fn connect(&mut self, token: Token, address: &Address, options: &SocketOptions) -> io::Result<Socket> {
+        let mut socket = net::connect(address, options)?;
+        self.register(&mut socket, token)?;
+        Ok(socket)
     }
 
-    fn connected(&mut self, socket: &mut TcpStream) -> io::Result<()> {
+    fn connected(&mut self, socket: &mut Socket) -> io::Result<()> {
         if let Some(error) = socket.take_error()? {
             return Err(error);
         }
-        match socket.peer_addr() {
+        match net::peer_address(socket) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(error),
         }
     }
 
-    fn local_addr(&mut self, socket: &TcpStream) -> io::Result<SocketAddr> {
-        socket.local_addr()
+    fn local_addr(&mut self, socket: &Socket) -> io::Result<Address> {
+        net::local_address(socket)
     }
 
     fn resolve(&mut self, token: Token, host: &str, port: u16) {
         self.resolver.resolve(token, host, port);
     }
 
-    fn read(&mut self, socket: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, socket: &mut Socket, bytes: &mut [u8]) -> io::Result<usize> {
         again(|| socket.read(bytes))
     }
 
-    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fn received_at(&mut self) -> Option<Duration> {
+        None
+    }
+
+    fn write(&mut self, socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
         again(|| socket.write(bytes))
     }
 
-    fn write_vectored(&mut self, socket: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write_vectored(&mut self, socket: &mut Socket, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         again(|| socket.write_vectored(slices))
     }
 
-    fn shutdown(&mut self, socket: &mut TcpStream) -> io::Result<()> {
+    fn shutdown(&mut self, socket: &mut Socket) -> io::Result<()> {
         socket.shutdown(Shutdown::Write)
     }
 
-    fn close(&mut self, socket: TcpStream) {
+    fn close(&mut self, socket: Socket) {
         // The kernel takes a closed socket off the poll by itself.
         drop(socket);
     }
 
-    fn reset_on_close(&mut self, socket: &mut TcpStream) {
+    fn reset_on_close(&mut self, socket: &mut Socket) {
         // If the option can't be set, the close is an ordinary one, and the peer sees the end a little later.
         let _ = net::reset_on_close(socket);
     }

@@ -9,6 +9,7 @@
 
 mod files;
 mod inbox;
+mod listener;
 mod mio_sys;
 mod net;
 mod random;

@@ -100,6 +100,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         room: "sys",
         grants: &[
+            ("engine::Address", Yes),
             ("engine::Sys", Yes),
             ("engine::SysEvent", Yes),
             ("engine::Token", Yes),

@@ -305,6 +305,7 @@ impl SocketRecord {
             keep_alive: self.keep_idle_s.map(|idle| Duration::from_secs(idle.get().into())),
             recv_buffer_bytes: self.recv_buffer_bytes.map(NonZeroU32::get),
             send_buffer_bytes: self.send_buffer_bytes.map(NonZeroU32::get),
+            ..defaults
         })
     }
 }

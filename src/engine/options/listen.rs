@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::Error;
-use super::super::seam::SocketOptions;
+use super::super::seam::{Address, SocketOptions};
 use super::{QueueOptions, StreamOptions};
 use crate::proto;
 
@@ -25,6 +25,11 @@ pub struct ListenOptions {
 impl ListenOptions {
     /// Listens on `address`: `127.0.0.1:9001`, `[::1]:9001`, `localhost:9001` (which is 127.0.0.1), with port 0 for one
     /// that the system chooses. A [`SocketAddr`] goes in by its `to_string`.
+    ///
+    /// `unix:/run/x.sock` is a Unix socket; its file must not be there yet, but for a socket that nobody answers on any
+    /// more, which is replaced. The file is removed when the listener is closed, or the engine dropped; who may connect
+    /// is said by its [permissions](SocketOptions::unix_mode) and those of its directory. `unix:@name` is a name in
+    /// Linux's abstract namespace, which any process of the same network namespace may connect to.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         Self {
@@ -137,16 +142,26 @@ impl ListenOptions {
         self
     }
 
-    pub(in crate::engine) fn socket_addr(&self) -> Result<SocketAddr, Error> {
+    pub(in crate::engine) fn address(&self) -> Result<Address, Error> {
         let address = self.address.as_str();
+        if let Some(path) = address.strip_prefix("unix:") {
+            return if path.is_empty() || path.contains('\0') {
+                Err(Error::Address(format!(
+                    "can't listen on `{address}`: expected a path behind `unix:`, such as unix:/run/x.sock"
+                )))
+            } else {
+                Ok(Address::Unix(path.to_string()))
+            };
+        }
         let local = || {
             let port = address.strip_prefix("localhost:")?.parse().ok()?;
             Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         };
-        address.parse().ok().or_else(local).ok_or_else(|| {
+        let addr: Option<SocketAddr> = address.parse().ok().or_else(local);
+        addr.map(Address::Inet).ok_or_else(|| {
             Error::Address(format!(
                 "can't listen on `{address}`: expected an address and a port, such as 127.0.0.1:9001, [::1]:9001 or \
-                 localhost:9001"
+                 localhost:9001, or the path of a Unix socket, such as unix:/run/x.sock"
             ))
         })
     }
@@ -168,11 +183,20 @@ mod tests {
             ("127.0.0.1:0", "127.0.0.1:0"),
             ("localhost:4242", "127.0.0.1:4242"),
             ("[::1]:1", "[::1]:1"),
+            ("unix:/run/x.sock", "unix:/run/x.sock"),
+            ("unix:@x", "unix:@x"),
         ] {
-            assert_eq!(ListenOptions::new(address).socket_addr().unwrap().to_string(), addr);
+            assert_eq!(ListenOptions::new(address).address().unwrap().to_string(), addr);
         }
-        for address in ["127.0.0.1", "example.com:80", "localhost:65536", ""] {
-            assert!(ListenOptions::new(address).socket_addr().is_err(), "{address}");
+        for address in [
+            "127.0.0.1",
+            "example.com:80",
+            "localhost:65536",
+            "",
+            "unix:",
+            "unix:a\0b",
+        ] {
+            assert!(ListenOptions::new(address).address().is_err(), "{address}");
         }
     }
 }
