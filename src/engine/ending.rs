@@ -17,8 +17,13 @@ impl<S: Sys> Stream<S> {
     pub(super) fn settle(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) -> bool {
         if self.phase != Phase::Ending {
             self.phase = Phase::Ending;
-            self.dial = None;
+            self.give_up_dial(core);
             self.deadline = core.now + core.config.linger_timeout;
+        }
+        if self.socket.is_none() {
+            // A dial that came to nothing.
+            self.close_socket(core);
+            return true;
         }
         self.flush(id, core, sink);
         if self.flags.has(Flags::UNWRITABLE) {
@@ -75,7 +80,7 @@ impl<S: Sys> Stream<S> {
         }
         self.return_output(core);
         self.secure = None;
-        self.dial = None;
+        self.give_up_dial(core);
         self.deadline = NEVER;
         self.leave_handshake();
     }

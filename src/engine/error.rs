@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::string::{String, ToString};
 
 use super::seam::Address;
@@ -122,7 +121,7 @@ pub enum Failure {
     /// None of the host's addresses could be connected to.
     Dial {
         /// The address tried last.
-        addr: SocketAddr,
+        address: Address,
         /// Why that failed.
         error: IoFailure,
     },
@@ -156,7 +155,7 @@ impl fmt::Display for Failure {
             #[cfg(feature = "tls")]
             Self::Tls(error) => fmt::Display::fmt(error, formatter),
             Self::Io(error) => write!(formatter, "the connection was lost: {error}"),
-            Self::Dial { addr, error } => write!(formatter, "can't connect to {addr}: {error}"),
+            Self::Dial { address, error } => write!(formatter, "can't connect to {address}: {error}"),
             Self::Resolve { host, error } => write!(formatter, "can't find an address of {host}: {error}"),
             Self::TimedOut(Phase::Dial) => formatter.write_str("connecting timed out"),
             Self::TimedOut(Phase::Tls) => formatter.write_str("the TLS handshake timed out"),

@@ -34,7 +34,7 @@ impl<T> Slab<T> {
         self.len
     }
 
-    /// The key that the next [`insert`](Self::insert) will use; `None` when 2^32 places are taken.
+    /// The key that the next [`insert`](Self::insert) will use; `None` when all places are taken: 2^29.
     pub(super) fn next_key(&self) -> Option<Key> {
         match self.free.last() {
             Some(&index) => {
@@ -43,7 +43,9 @@ impl<T> Slab<T> {
             }
             None => Some(Key {
                 generation: 1,
-                index: u32::try_from(self.places.len()).ok()?,
+                index: u32::try_from(self.places.len())
+                    .ok()
+                    .filter(|index| *index < Key::INDEX_END)?,
             }),
         }
     }
@@ -101,7 +103,7 @@ impl<T> Slab<T> {
             .iter()
             .enumerate()
             .filter(|(_, place)| place.value.is_some());
-        // An index is below 2^32, as `next_key` sees to.
+        // An index is below 2^29, as `next_key` sees to.
         occupied.map(|(index, place)| Key {
             generation: place.generation,
             index: index as u32,

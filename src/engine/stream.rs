@@ -37,12 +37,14 @@ pub(super) struct Stream<S: Sys> {
     pub(super) socket: Option<S::Socket>,
     pub(super) secure: Option<Box<Secure>>,
     /// While a name is looked up or addresses are tried.
-    pub(super) dial: Option<Box<Dial>>,
+    pub(super) dial: Option<Box<Dial<S::Socket>>>,
     pub(super) armed: Armed,
     /// The engine's own deadline for what the phase is waiting for; the protocol has others. [`NEVER`] if none.
     pub(super) deadline: Instant,
     pub(super) flags: Flags,
     pub(super) phase: Phase,
+    /// Which of the attempts to connect brought the socket: its token says so. 0 for an accepted one.
+    pub(super) attempt: u8,
 }
 
 /// No deadline.
@@ -139,6 +141,7 @@ impl<S: Sys> Stream<S> {
             deadline: NEVER,
             flags: Flags::NONE,
             phase,
+            attempt: 0,
         }
     }
 

@@ -147,11 +147,11 @@ impl<S: Sys> Engine<S> {
                 writable,
                 closed,
             } => match Named::of(token) {
-                Named::Stream(id) => self.handle_io(id, readable, writable, closed, events),
+                Named::Stream(id, attempt) => self.handle_io(id, attempt, (readable, writable, closed), events),
                 Named::Listener(id) => self.queue_listener(id),
             },
             SysEvent::Resolved { token, result } => {
-                if let Named::Stream(id) = Named::of(token)
+                if let Named::Stream(id, _) = Named::of(token)
                     && let Some(stream) = self.streams.get_mut(id.key())
                 {
                     stream.handle_resolved(id, &mut self.core, &mut events.entries, result);
@@ -167,15 +167,25 @@ impl<S: Sys> Engine<S> {
     }
 
     #[inline]
-    fn handle_io(&mut self, id: StreamId, readable: bool, writable: bool, closed: bool, events: &mut Events) {
+    fn handle_io(
+        &mut self,
+        id: StreamId,
+        attempt: u8,
+        (readable, writable, closed): (bool, bool, bool),
+        events: &mut Events,
+    ) {
         let Some(stream) = self.streams.get_mut(id.key()) else {
             return;
         };
         if stream.phase == Phase::Connecting {
-            stream.handle_connected(id, &mut self.core, &mut events.entries);
+            stream.handle_attempt(id, attempt, &mut self.core, &mut events.entries);
             if stream.phase == Phase::Connecting {
                 return;
             }
+        }
+        if stream.attempt != attempt {
+            // The late news of an attempt that was given up.
+            return;
         }
         if closed {
             stream.flags.set(Flags::HANGUP);
@@ -239,7 +249,7 @@ impl<S: Sys> Engine<S> {
                 continue;
             }
             match Named::of(token) {
-                Named::Stream(id) => self.run_timer(id, deadline, events),
+                Named::Stream(id, _) => self.run_timer(id, deadline, events),
                 Named::Listener(id) => {
                     if let Some(listener) = self.listeners.get_mut(id.key())
                         && self.core.timers.disarm(&mut listener.armed, deadline)
@@ -258,7 +268,7 @@ impl<S: Sys> Engine<S> {
                     return true;
                 }
                 match Named::of(token) {
-                    Named::Stream(id) => streams.get(id.key()).is_some_and(|stream| stream.armed.is(deadline)),
+                    Named::Stream(id, _) => streams.get(id.key()).is_some_and(|stream| stream.armed.is(deadline)),
                     Named::Listener(id) => listeners
                         .get(id.key())
                         .is_some_and(|listener| listener.armed.is(deadline)),

@@ -25,6 +25,10 @@ mod cli_support;
 #[cfg(feature = "cli")]
 mod cli_test;
 
+// Dialing on real sockets: several addresses.
+#[cfg(feature = "net")]
+mod engine_dialing;
+
 // Very many clients of one flow.
 #[cfg(feature = "cli")]
 mod flows_crowd;

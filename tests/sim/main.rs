@@ -8,6 +8,8 @@ mod deadlines;
 // 500 seeds of naive clients against an echo server: every reply to its own sender, whole and in order, and one end
 // for each stream, whatever the network does.
 mod echo;
+// Dials of several addresses: dead, refused, late.
+mod dialing;
 // The echo server, a host of the engine that checks what it is handed.
 mod host;
 // One engine as server and client at once, plain and with TLS: name look-ups, refused and late connects, closing.

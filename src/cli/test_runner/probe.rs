@@ -81,7 +81,7 @@ impl Probe {
         let mut last = Err(io::ErrorKind::NotFound.into());
         for address in addresses {
             self.tokens += 1;
-            let mut socket = match sys.connect(Token(self.tokens), address, &SocketOptions::default()) {
+            let mut socket = match sys.connect(Token(self.tokens), &address.into(), &SocketOptions::default()) {
                 Ok(socket) => socket,
                 Err(error) => {
                     last = Err(error);

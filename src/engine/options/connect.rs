@@ -1,12 +1,13 @@
 //! Where to connect to, and how the stream behaves.
 
+use std::net::SocketAddr;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::super::error::Error;
-use super::super::seam::SocketOptions;
+use super::super::seam::{Address, SocketOptions};
 use super::{QueueOptions, StreamOptions};
 use crate::proto::{self, ClientRequest};
 
@@ -22,8 +23,11 @@ pub struct ConnectOptions {
     pub(in crate::engine) host_header: Option<String>,
     pub(in crate::engine) headers: Vec<(String, String)>,
     pub(in crate::engine) offered: Vec<String>,
+    /// Where to connect to; if empty, the host is looked up.
+    pub(in crate::engine) addresses: Vec<Address>,
     pub(in crate::engine) socket: SocketOptions,
     pub(in crate::engine) dial_timeout: Duration,
+    pub(in crate::engine) attempt_delay: Duration,
     pub(in crate::engine) stream: StreamOptions,
     #[cfg(feature = "tls")]
     pub(in crate::engine) tls: Option<(crate::tls::ClientConfig, String)>,
@@ -46,8 +50,10 @@ impl ConnectOptions {
             host_header: None,
             headers: Vec::new(),
             offered: Vec::new(),
+            addresses: Vec::new(),
             socket: SocketOptions::default(),
             dial_timeout: Duration::from_secs(10),
+            attempt_delay: Duration::from_millis(250),
             stream: StreamOptions::default(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -139,6 +145,30 @@ impl ConnectOptions {
         self
     }
 
+    /// Connects to one of these addresses instead of looking the host up: the preferred one first, each with its port.
+    /// What is asked of the server, and the certificate that it must have, stay the same.
+    #[must_use]
+    pub fn addresses(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.addresses = addresses.into_iter().map(Address::Inet).collect();
+        self
+    }
+
+    /// Connects to the Unix socket at `path`, or on Linux to `@name` in the abstract namespace. What is asked of the
+    /// server stays as it is, the `Host` header too.
+    ///
+    /// ```
+    /// use wsloop::engine::ConnectOptions;
+    ///
+    /// let options = ConnectOptions::from_url("ws://localhost/events")?.unix("/run/service.sock");
+    /// # let _ = options;
+    /// # Ok::<(), wsloop::engine::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unix(mut self, path: impl Into<String>) -> Self {
+        self.addresses = vec![Address::Unix(path.into())];
+        self
+    }
+
     /// Options of the socket.
     #[must_use]
     pub fn socket(mut self, options: SocketOptions) -> Self {
@@ -153,11 +183,20 @@ impl ConnectOptions {
         self
     }
 
-    /// Time for the name look-up and the connection; default 10 s. Each address of the host has an equal share of what
-    /// is left.
+    /// Time for the name look-up and the connection, whatever the number of the host's addresses; default 10 s.
     #[must_use]
     pub const fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
+        self
+    }
+
+    /// How long an attempt to connect has to itself before the next of the host's addresses is tried beside it (RFC
+    /// 8305 section 5); default 250 ms, and from 100 ms to 2 s whatever is asked for. After an attempt that failed the
+    /// next one begins at once. The first to succeed is the connection, the others are closed; at most eight are under
+    /// way together.
+    #[must_use]
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.attempt_delay = delay.clamp(Duration::from_millis(100), Duration::from_secs(2));
         self
     }
 

@@ -1,0 +1,208 @@
+//! On the way to a server: the name look-up, attempts to connect to its addresses, and the start of the protocol.
+
+mod attempts;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::vec::Vec;
+
+use self::attempts::{Attempts, Progress};
+use super::core::Core;
+use super::error::{Failure, Phase as WaitedFor};
+use super::events::Entry;
+use super::id::StreamId;
+use super::options::ConnectOptions;
+use super::peer::Peer;
+use super::seam::{Address, Sys};
+use super::stream::{Flags, NEVER, Phase, Stream};
+use crate::proto::{ClientRequest, Connection, Instant};
+
+/// What a stream needs until it is connected; and its request, until TLS stands. `K` is the system's socket.
+pub(super) struct Dial<K> {
+    options: ConnectOptions,
+    request: ClientRequest,
+    attempts: Attempts<K>,
+    /// When the time for the look-up and all attempts is up.
+    deadline: Instant,
+}
+
+impl<K> Dial<K> {
+    pub(super) fn new(options: ConnectOptions, request: ClientRequest, now: Instant) -> Self {
+        let deadline = now + options.dial_timeout;
+        Self {
+            options,
+            request,
+            attempts: Attempts::new(),
+            deadline,
+        }
+    }
+}
+
+impl<S: Sys> Stream<S> {
+    /// Begins: with a look-up, unless the address is known.
+    pub(super) fn start_dial(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let Some(dial) = &self.dial else { return };
+        let options = &dial.options;
+        if !options.addresses.is_empty() {
+            let addrs = options.addresses.clone();
+            self.handle_addrs(id, core, sink, addrs);
+        } else if let Ok(ip) = options.host.parse::<IpAddr>() {
+            let addr = SocketAddr::new(ip, options.port);
+            self.handle_addrs(id, core, sink, vec![addr.into()]);
+        } else {
+            self.deadline = dial.deadline;
+            core.sys.resolve(id.token(), &options.host, options.port);
+            self.rearm(id, core);
+        }
+    }
+
+    /// The look-up has ended.
+    pub(super) fn handle_resolved(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        sink: &mut Vec<Entry>,
+        result: io::Result<Vec<SocketAddr>>,
+    ) {
+        if self.phase != Phase::Resolving || self.flags.has(Flags::ENDED) {
+            return;
+        }
+        match result {
+            Ok(addrs) => self.handle_addrs(id, core, sink, addrs.into_iter().map(Address::Inet).collect()),
+            Err(error) => self.fail_resolving(id, core, sink, error),
+        }
+    }
+
+    fn fail_resolving(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>, error: io::Error) {
+        let Some(dial) = &self.dial else { return };
+        let failure = Failure::Resolve {
+            host: dial.options.host.clone(),
+            error: error.into(),
+        };
+        self.fail(id, core, sink, failure);
+    }
+
+    fn handle_addrs(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>, addrs: Vec<Address>) {
+        self.phase = Phase::Connecting;
+        if let Some(dial) = &mut self.dial {
+            dial.attempts = Attempts::to(addrs);
+        }
+        self.begin_attempt(id, core, sink);
+    }
+
+    /// Begins the next attempt, if there is an address left. If none is under way either, that's the end (RFC 6455
+    /// section 4.1, item 4).
+    fn begin_attempt(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let Some(dial) = &mut self.dial else { return };
+        let delay = dial.options.attempt_delay;
+        if dial.attempts.begin(id, core, &dial.options.socket, delay) {
+            self.deadline = dial
+                .attempts
+                .next()
+                .map_or(dial.deadline, |next| next.min(dial.deadline));
+            self.rearm(id, core);
+            return;
+        }
+        match dial.attempts.take_failed() {
+            Some((address, error)) => self.fail(id, core, sink, Failure::Dial { address, error }),
+            None => self.fail_resolving(id, core, sink, io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// The socket of an attempt says that it may have come to an end.
+    pub(super) fn handle_attempt(&mut self, id: StreamId, number: u8, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let Some(dial) = self.dial.as_mut().filter(|_| !self.flags.has(Flags::ENDED)) else {
+            return;
+        };
+        match dial.attempts.handle_news(core, number) {
+            Progress::Pending => {}
+            // RFC 8305 section 5: the next address need not wait.
+            Progress::Failed => self.begin_attempt(id, core, sink),
+            Progress::Connected {
+                number,
+                address,
+                socket,
+            } => {
+                self.socket = Some(socket);
+                self.attempt = number;
+                self.peer = Peer::from(&address);
+                core.counters.dialled += 1;
+                self.start_transport(id, core, sink);
+            }
+        }
+    }
+
+    /// The next attempt is due, or the time for all of them is up.
+    pub(super) fn handle_dial_timeout(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let Some(dial) = &self.dial else { return };
+        if self.phase == Phase::Resolving || core.now >= dial.deadline {
+            self.fail(id, core, sink, Failure::TimedOut(WaitedFor::Dial));
+        } else {
+            self.begin_attempt(id, core, sink);
+        }
+    }
+
+    /// Closes the sockets of attempts under way and forgets where the stream was to go.
+    pub(super) fn give_up_dial(&mut self, core: &mut Core<S>) {
+        if let Some(mut dial) = self.dial.take() {
+            dial.attempts.close(core);
+        }
+    }
+
+    /// Connected: TLS first, if it is spoken (RFC 6455 section 4.1, item 5).
+    #[cfg(feature = "tls")]
+    fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let Some((config, name)) = self.dial.as_ref().and_then(|dial| dial.options.tls.clone()) else {
+            self.begin_protocol(id, core, sink);
+            return;
+        };
+        config.clock().set(core.sys.wall_now());
+        match crate::tls::Session::client(&config, &name) {
+            Ok(session) => {
+                self.secure = Some(std::boxed::Box::new(super::secure::Secure::new(session)));
+                self.begin_securing(id, core);
+            }
+            Err(error) => self.fail(id, core, sink, Failure::Tls(error)),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        self.begin_protocol(id, core, sink);
+    }
+
+    /// The TLS handshake begins.
+    #[cfg(feature = "tls")]
+    pub(super) fn begin_securing(&mut self, id: StreamId, core: &mut Core<S>) {
+        self.phase = Phase::Securing;
+        self.deadline = core.now + self.profile.options.tls_timeout;
+        self.mark_dirty(id, &mut core.dirty);
+        self.mark_ready(id, core);
+        self.rearm(id, core);
+    }
+
+    /// The transport stands: from now on the protocol has the word, and its opening time-out counts.
+    pub(super) fn begin_protocol(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+        let config = Arc::clone(&self.profile.options.protocol);
+        // First gives back what the connection of `Engine::connect` reserved for its inflater.
+        self.conn = Connection::opened(self.conn.side(), Arc::clone(&config));
+        let conn = match self.dial.take() {
+            Some(dial) => Connection::client(config, &dial.request, core.now, &mut core.sys),
+            None => Ok(Connection::server(config, core.now)),
+        };
+        match conn {
+            Ok(conn) => {
+                self.conn = conn;
+                self.conn.deliver_chunks(self.profile.options.chunks);
+                self.phase = Phase::Live;
+                self.deadline = NEVER;
+                self.mark_dirty(id, &mut core.dirty);
+                self.mark_ready(id, core);
+                self.rearm(id, core);
+            }
+            // `Engine::connect` has built a connection from this request before.
+            Err(_) => self.fail(id, core, sink, Failure::Aborted),
+        }
+    }
+}
