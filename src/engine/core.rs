@@ -1,6 +1,6 @@
 //! What all streams of an engine share: the system, the time, timers, and the lists of who wants what next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::vec::Vec;
 
 use super::events::Entry;
@@ -25,6 +25,8 @@ pub(super) struct Core<S> {
     pub(super) dirty: Vec<StreamId>,
     /// Streams whose last event the host has, or will have with the present poll.
     pub(super) ended: Vec<StreamId>,
+    /// What a host had read of the sockets that it had adopted, until it is read from here.
+    pub(super) adopted: BTreeMap<StreamId, Vec<u8>>,
     /// Events that came up outside a poll; they go into the next one.
     pub(super) pending: Vec<Entry>,
     /// TLS records on their way from a socket into a session; allocated with the first TLS stream.
@@ -41,7 +43,9 @@ pub struct Counters {
     pub accepted: u64,
     /// Connections dialled.
     pub dialled: u64,
-    /// Connections that ended, of both kinds.
+    /// Connections adopted.
+    pub adopted: u64,
+    /// Connections that ended, of all kinds.
     pub ended: u64,
     /// Messages that the host sent and that were queued.
     pub messages_sent: u64,
@@ -62,6 +66,7 @@ impl<S: Sys> Core<S> {
             ready: VecDeque::new(),
             dirty: Vec::new(),
             ended: Vec::new(),
+            adopted: BTreeMap::new(),
             pending: Vec::new(),
             #[cfg(feature = "tls")]
             ciphertext: Vec::new(),

@@ -243,7 +243,7 @@ pub(super) fn later<S: Sys>(core: &mut Core<S>, work: impl FnOnce(&mut Core<S>, 
     core.pending = pending;
 }
 
-fn profile(options: StreamOptions, listener: Option<ListenerId>) -> Arc<Profile> {
+pub(super) fn profile(options: StreamOptions, listener: Option<ListenerId>) -> Arc<Profile> {
     Arc::new(Profile {
         options,
         listener,

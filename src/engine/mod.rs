@@ -5,6 +5,7 @@
 //! through the protocol to events, `writing` what is to be sent to the socket, `ending` closes in good order, `dial`
 //! and `listener` are the two ways in, `secure` puts TLS in between. `turn` is one poll.
 
+mod adopt;
 mod chunks;
 mod commands;
 mod core;
@@ -33,6 +34,7 @@ mod turn;
 mod writing;
 
 pub use self::core::Counters;
+pub use adopt::AdoptOptions;
 pub use engine::Engine;
 pub use error::{Error, Failure, IoFailure, Misuse, Phase};
 pub use events::{Chunk, Event, Events, Iter, Notice};

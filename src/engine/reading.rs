@@ -20,6 +20,8 @@ impl<S: Sys> Stream<S> {
     pub(super) fn read(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
         if self.phase == Phase::Ending {
             self.read_away(core, events);
+        } else if !core.adopted.is_empty() && !self.read_adopted(id, core, events) {
+            // What comes from the socket comes later.
         } else if self.secure.is_some() {
             self.read_secure(id, core, events);
         } else {

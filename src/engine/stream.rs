@@ -217,6 +217,7 @@ impl<S: Sys> Stream<S> {
         self.leave_handshake();
         sink.push(Entry { stream: id, kind: last });
         core.ended.push(id);
+        core.adopted.remove(&id);
         core.counters.ended += 1;
     }
 

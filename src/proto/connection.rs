@@ -136,6 +136,17 @@ impl Connection {
         }
     }
 
+    /// As [`opened`](Self::opened), but the handshake agreed on permessage-deflate as well. `None` if `Config::deflate`
+    /// is not set, or its contexts have no room for another inflater: then the connection can't be gone on with.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn opened_compressed(side: Side, config: Arc<Config>, agreed: super::Agreed) -> Option<Self> {
+        let compression = Compression::agreed_elsewhere(&config, agreed, side)?;
+        let mut connection = Self::opened(side, config);
+        connection.compression = compression;
+        Some(connection)
+    }
+
     /// Whether messages are handed out in [chunks](Event::Chunk) as they come, rather than gathered; from the next
     /// message on. At first they are gathered.
     ///

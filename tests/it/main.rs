@@ -130,6 +130,12 @@ mod interop_recorder;
 // The conversation of the tests of permessage-deflate.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
 mod interop_talk;
+// The engine: sockets that somebody else made.
+#[cfg(feature = "net")]
+mod engine_adopt;
+// The engine: Unix sockets.
+#[cfg(feature = "net")]
+mod engine_unix;
 // The engine: slow readers, water marks, pause and resume.
 #[cfg(feature = "net")]
 mod engine_bounds;

@@ -152,7 +152,7 @@ impl<S: Sys> Stream<S> {
 
     /// Connected: TLS first, if it is spoken (RFC 6455 section 4.1, item 5).
     #[cfg(feature = "tls")]
-    fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+    pub(super) fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         let Some((config, name)) = self.dial.as_ref().and_then(|dial| dial.options.tls.clone()) else {
             self.begin_protocol(id, core, sink);
             return;
@@ -168,7 +168,7 @@ impl<S: Sys> Stream<S> {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
+    pub(super) fn start_transport(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         self.begin_protocol(id, core, sink);
     }
 

@@ -167,6 +167,14 @@ impl ListenOptions {
     }
 }
 
+/// For a socket that has its address already: [`Engine::adopt_listener`](crate::engine::Engine::adopt_listener) and
+/// [`AdoptOptions::server`](crate::engine::AdoptOptions::server). To be listened on it means 127.0.0.1 and any port.
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self::new("127.0.0.1:0")
+    }
+}
+
 impl From<SocketAddr> for ListenOptions {
     fn from(addr: SocketAddr) -> Self {
         Self::new(addr.to_string())

@@ -149,7 +149,7 @@ impl<S: Sys> Stream<S> {
         true
     }
 
-    fn advance_handshake(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
+    pub(in crate::engine) fn advance_handshake(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
         let done = self
             .secure
             .as_ref()

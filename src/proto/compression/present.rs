@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::Step;
 use crate::proto::deflate::{self, Extension, Parameters};
 use crate::proto::handshake::extensions::Item;
-use crate::proto::{Agreed, Config, Limits, Violation};
+use crate::proto::{Agreed, Config, Limits, Side, Violation};
 
 /// Inflated bytes between two looks at the ratio, so that a bomb is met early.
 const STEP_BYTES: usize = 32 << 10;
@@ -22,6 +22,12 @@ impl Compression {
     /// What was agreed on, if anything was.
     pub(crate) fn agreed(&self) -> Option<Agreed> {
         self.0.as_ref().map(|extension| extension.agreed())
+    }
+
+    /// As a handshake agreed that somebody else did; `None` if the configuration wants none, or there is no room.
+    pub(crate) fn agreed_elsewhere(config: &Config, agreed: Agreed, side: Side) -> Option<Self> {
+        let extension = deflate::agreed_elsewhere(config.deflate.as_ref()?, agreed, side)?;
+        Some(Self(Some(Box::new(extension))))
     }
 
     #[inline]

@@ -11,7 +11,7 @@ mod negotiate;
 
 pub use contexts::Contexts;
 pub(crate) use extension::Extension;
-pub(crate) use negotiate::{NAME, Offer, Parameters, answer};
+pub(crate) use negotiate::{NAME, Offer, Parameters, agreed_elsewhere, answer};
 
 /// Whether and how messages are compressed (permessage-deflate, RFC 7692); stands in
 /// [`Config::deflate`](super::Config::deflate).

@@ -8,7 +8,7 @@ use super::compressor::Shape;
 use super::contexts::Reservation;
 use super::{Agreed, Deflate, Extension};
 use crate::proto::Side;
-use crate::proto::handshake::extensions::Item;
+use crate::proto::handshake::extensions::{self, Item};
 
 /// The name under which it is registered (RFC 6455 section 9.1).
 pub(crate) const NAME: &str = "permessage-deflate";
@@ -196,6 +196,30 @@ pub(crate) fn answer(config: &Deflate, offers: &[Parameters]) -> Option<(Paramet
     };
     let extension = Extension::new(config, answer.agreed(), Side::Server, reservation);
     Some((answer, extension))
+}
+
+impl Agreed {
+    /// What the value of a server's `Sec-WebSocket-Extensions` says: for a connection whose handshake somebody else did.
+    /// `None` unless it names permessage-deflate alone, with parameters that it has (RFC 7692 section 7.1).
+    #[must_use]
+    pub fn from_answer(value: &str) -> Option<Self> {
+        let mut items = Vec::new();
+        extensions::parse_value(value.as_bytes(), &mut items).ok()?;
+        let [item] = items.as_slice() else { return None };
+        let answer = Parameters::parse(item)?;
+        // Section 7.1.2.2: in an answer it has a value.
+        (answer.client_max_window_bits != Some(None)).then(|| answer.agreed())
+    }
+}
+
+/// What was agreed on elsewhere; `None` if there is no room for an inflater.
+pub(crate) fn agreed_elsewhere(config: &Deflate, agreed: Agreed, side: Side) -> Option<Extension> {
+    let own_bits = match side {
+        Side::Client => agreed.client_max_window_bits,
+        Side::Server => agreed.server_max_window_bits,
+    };
+    let (reservation, _) = reserve(config, own_bits)?;
+    Some(Extension::new(config, agreed, side, reservation))
 }
 
 /// Promises an inflater; and whether we take contexts over, for which there must be room, too.

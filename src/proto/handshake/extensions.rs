@@ -22,19 +22,24 @@ pub(crate) struct Malformed;
 pub(crate) fn parse(headers: &Headers) -> Result<Vec<Item<'_>>, Malformed> {
     let mut items = Vec::new();
     for value in headers.values("sec-websocket-extensions") {
-        let mut scanner = Scanner { rest: value };
-        loop {
-            scanner.skip(b" \t,");
-            if scanner.rest.is_empty() {
-                break;
-            }
-            items.push(scanner.item()?);
-            if !scanner.rest.is_empty() && !scanner.eat(b',') {
-                return Err(Malformed);
-            }
-        }
+        parse_value(value, &mut items)?;
     }
     Ok(items)
+}
+
+/// Appends the extensions that one field names.
+pub(crate) fn parse_value<'a>(value: &'a [u8], items: &mut Vec<Item<'a>>) -> Result<(), Malformed> {
+    let mut scanner = Scanner { rest: value };
+    loop {
+        scanner.skip(b" \t,");
+        if scanner.rest.is_empty() {
+            return Ok(());
+        }
+        items.push(scanner.item()?);
+        if !scanner.rest.is_empty() && !scanner.eat(b',') {
+            return Err(Malformed);
+        }
+    }
 }
 
 struct Scanner<'a> {
