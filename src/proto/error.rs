@@ -303,6 +303,8 @@ pub enum Misuse {
     InvalidTarget,
     /// A host that is empty, or holds spaces or control characters.
     InvalidHost,
+    /// A user or a password that the protocol can't carry: a colon in the user, a control character, too many bytes.
+    InvalidCredentials,
     /// A subprotocol that is not a token, or is named twice.
     InvalidSubprotocol,
     /// A subprotocol accepted that the client didn't offer.
@@ -330,6 +332,9 @@ impl fmt::Display for Misuse {
             Self::ReservedHeader => "the header belongs to the handshake itself",
             Self::InvalidTarget => "the request target must begin with `/` and hold no spaces",
             Self::InvalidHost => "the host must not be empty and hold no spaces",
+            Self::InvalidCredentials => {
+                "user and password can't be sent: a colon in the user, a control character, or too long"
+            }
             Self::InvalidSubprotocol => "a subprotocol must be a token, and be named once",
             Self::SubprotocolNotOffered => "the client did not offer this subprotocol",
             Self::InvalidStatus => "a refusal has a status from 200 to 599",

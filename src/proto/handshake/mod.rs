@@ -17,6 +17,7 @@ pub use headers::Headers;
 #[cfg(test)]
 pub(crate) use key::accept as accept_key;
 pub use request::{ClientRequest, Request};
+pub(crate) use response::write_line;
 pub use response::{Accept, Opened, Refusal, Response};
 
 /// Where the opening handshake stands.
