@@ -127,7 +127,19 @@ impl<S: Sys> Stream<S> {
             self.conn.lend_input(core.pool.take());
         }
         let mut input = self.conn.handle_bytes(core.now, &mut arena[start..start + count]);
-        while let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) {
+        loop {
+            let before = input.consumed();
+            self.conn.take_whole(&mut input, |is_text, end, len| {
+                let place = Place::before(start + end, len);
+                let kind = Kind::Message { is_text, place };
+                entries.push(Entry { stream: id, kind });
+            });
+            if input.consumed() > before {
+                *used = start + input.consumed();
+            }
+            let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) else {
+                break;
+            };
             match event {
                 proto::Event::Message(message) => {
                     let is_text = message.as_message().is_text();

@@ -81,6 +81,19 @@ impl<'b> Input<'b> {
         &mut self.rest[..count]
     }
 
+    /// All bytes not yet read, until they are [put back](Self::put_back).
+    #[inline]
+    pub(crate) fn take_rest(&mut self) -> &'b mut [u8] {
+        mem::take(&mut self.rest)
+    }
+
+    /// Of the bytes that were taken, `rest` are not read; all others before it are.
+    #[inline]
+    pub(crate) fn put_back(&mut self, rest: &'b mut [u8], consumed: usize) {
+        self.rest = rest;
+        self.consumed = consumed;
+    }
+
     /// Splits off the next `count` bytes, or all if there are fewer.
     #[inline]
     pub(crate) fn take(&mut self, count: usize) -> &'b mut [u8] {

@@ -23,62 +23,55 @@ impl Connection {
     /// the connection, so the host may send before it asks again.
     #[inline]
     pub fn poll_event<'b>(&mut self, input: &mut Input<'b>, entropy: &mut impl Entropy) -> Option<Event<'b>> {
-        if self.stage.reads_frames()
-            && self.reading.is_between_frames()
-            && self.assembly.is_idle()
-            && self.rare.is_none()
-            && !self.assembly.will_deliver_chunks()
-            && let Some(event) = self.read_whole(input)
+        if let Some(common) = self.common()
+            && let Some(whole) = common.next(input.rest())
         {
-            return Some(event);
+            let (_, payload) = input.take(whole.bytes()).split_at_mut(whole.header_bytes);
+            return Some(if whole.unmask(payload) {
+                Event::Message(MessageBuf::new(whole.is_text, Payload::Borrowed(payload)))
+            } else {
+                self.fail(Violation::TextNotUtf8)
+            });
         }
         self.poll_event_slow(input, entropy)
     }
 
-    /// The common case: a message in one frame that lies in `input` whole. `None`, with nothing changed, for all else.
+    /// Takes all messages that come next and lie in `input` whole, each in one frame, without making events of them:
+    /// `handle` is told whether each is a text, and its length; it ends where [`Input::consumed`] says then. What is left
+    /// is for [`poll_event`](Self::poll_event), be it the fault of a message that should have been taken here.
     #[inline]
-    fn read_whole<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
-        let &[first, second, ..] = input.rest() else {
-            return None;
-        };
-        let is_text = match first {
-            0x81 => true,
-            0x82 => false,
-            _ => return None,
-        };
-        let masked = self.side.peer().masks();
-        // With the mask bit as it must be, taking it off leaves the short length; else something that is none.
-        let short = if masked { second ^ 0x80 } else { second };
-        let (length, length_bytes) = match short {
-            0..126 => (usize::from(short), 2),
-            126 => {
-                let &[_, _, high, low] = input.rest().first_chunk()?;
-                let length = u16::from_be_bytes([high, low]);
-                if length < 126 {
-                    return None;
-                }
-                (usize::from(length), 4)
+    pub(crate) fn take_whole(&self, input: &mut Input<'_>, mut handle: impl FnMut(bool, usize, usize)) {
+        let Some(common) = self.common() else { return };
+        let mut consumed = input.consumed();
+        let mut rest = input.take_rest();
+        while let Some(whole) = common.next(rest) {
+            // Looked at before it is split off, so that a fault leaves the bytes as they came.
+            let payload = &mut rest[whole.header_bytes..whole.bytes()];
+            if !whole.unmask(payload) {
+                mask::apply(payload, whole.key);
+                break;
             }
-            127.. => return None,
-        };
-        let header_bytes = if masked { length_bytes + 4 } else { length_bytes };
+            consumed += whole.bytes();
+            handle(whole.is_text, consumed, whole.length);
+            (_, rest) = rest.split_at_mut(whole.bytes());
+        }
+        input.put_back(rest, consumed);
+    }
+
+    /// What tells the common case, a whole message in one frame, from all else; `None` if nothing is in it now.
+    #[inline]
+    fn common(&self) -> Option<Common> {
         let limits = &self.config.limits;
-        let bound = limits.frame_bytes.min(limits.message_bytes);
-        if input.rest().len() < header_bytes + length || length as u64 > bound || limits.fragments == 0 {
-            return None;
-        }
-        let mut key = [0; 4];
-        if masked {
-            key = *input.rest()[length_bytes..header_bytes].first_chunk()?;
-        }
-        let (_, payload) = input.take(header_bytes + length).split_at_mut(header_bytes);
-        if masked {
-            mask::apply(payload, key);
-        }
-        if is_text && !utf8::is_valid(payload) {
-            return Some(self.fail(Violation::TextNotUtf8));
-        }
-        Some(Event::Message(MessageBuf::new(is_text, Payload::Borrowed(payload))))
+        (self.stage.reads_frames()
+            && self.reading.is_between_frames()
+            && self.assembly.is_idle()
+            && self.rare.is_none()
+            && !self.assembly.will_deliver_chunks()
+            && limits.fragments > 0)
+            .then(|| Common {
+                masked: self.side.peer().masks(),
+                bound: limits.frame_bytes.min(limits.message_bytes),
+            })
     }
 
     #[inline(never)]
@@ -505,5 +498,81 @@ impl Connection {
             }
             Opcode::Continuation | Opcode::Text | Opcode::Binary => Ok(None),
         }
+    }
+}
+
+/// What a frame must be like to be taken the short way.
+#[derive(Clone, Copy)]
+struct Common {
+    masked: bool,
+    bound: u64,
+}
+
+/// A message in one frame that lies there whole.
+#[derive(Clone, Copy)]
+struct Whole {
+    is_text: bool,
+    header_bytes: usize,
+    length: usize,
+    key: [u8; 4],
+}
+
+impl Common {
+    /// The message at the start of `bytes`; `None` for all that is not that.
+    #[inline]
+    fn next(self, bytes: &[u8]) -> Option<Whole> {
+        let &[first, second, ..] = bytes else {
+            return None;
+        };
+        let is_text = match first {
+            0x81 => true,
+            0x82 => false,
+            _ => return None,
+        };
+        // With the mask bit as it must be, taking it off leaves the short length; else something that is none.
+        let short = if self.masked { second ^ 0x80 } else { second };
+        let (length, length_bytes) = match short {
+            0..126 => (usize::from(short), 2),
+            126 => {
+                let &[_, _, high, low] = bytes.first_chunk()?;
+                let length = u16::from_be_bytes([high, low]);
+                if length < 126 {
+                    return None;
+                }
+                (usize::from(length), 4)
+            }
+            127.. => return None,
+        };
+        let header_bytes = if self.masked { length_bytes + 4 } else { length_bytes };
+        if bytes.len() < header_bytes + length || length as u64 > self.bound {
+            return None;
+        }
+        let mut key = [0; 4];
+        if self.masked {
+            key = *bytes[length_bytes..header_bytes].first_chunk()?;
+        }
+        Some(Whole {
+            is_text,
+            header_bytes,
+            length,
+            key,
+        })
+    }
+}
+
+impl Whole {
+    /// Length of the frame.
+    #[inline]
+    const fn bytes(self) -> usize {
+        self.header_bytes + self.length
+    }
+
+    /// Unmasks the payload; false if it should be a text and isn't. The key of a frame that isn't masked is zero.
+    #[inline]
+    fn unmask(self, payload: &mut [u8]) -> bool {
+        if self.key != [0; 4] {
+            mask::apply(payload, self.key);
+        }
+        !self.is_text || utf8::is_valid(payload)
     }
 }
