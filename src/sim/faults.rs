@@ -35,6 +35,16 @@ pub struct Faults {
     pub late_connect: u16,
     /// A connect is refused although somebody listens.
     pub refuse_connect: u16,
+    /// A connection is cut on its way after so many bytes as the dice say; both ends hear of a reset.
+    pub cut: u16,
+    /// `accept` fails for another reason that is not about one connection.
+    pub accept_error: u16,
+    /// A connect can't even begin.
+    pub connect_fails: u16,
+    /// A look-up fails though the name is there.
+    pub resolve_fails: u16,
+    /// The clock jumps ahead by up to a minute, as after the machine was suspended.
+    pub jump: u16,
 }
 
 impl Faults {
@@ -56,10 +66,16 @@ impl Faults {
             reset_purges: 0,
             late_connect: 0,
             refuse_connect: 0,
+            cut: 0,
+            accept_error: 0,
+            connect_fails: 0,
+            resolve_fails: 0,
+            jump: 0,
         }
     }
 
-    /// A mix in which each kind is absent, rare or common, so that some runs see one fault alone and others all at once.
+    /// A mix in which each kind is absent, rare or common, so that some runs see one fault alone and others all at once;
+    /// without those that break what a connection was promised (see [`harsh`](Self::harsh)).
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
         let small = rng.size(1, 4096);
@@ -78,6 +94,20 @@ impl Faults {
             reset_purges: rng.pick(&[0, 500, 1000]),
             late_connect: rng.pick(&[0, 0, 300]),
             refuse_connect: rng.pick(&[0, 0, 100]),
+            ..Self::none()
+        }
+    }
+
+    /// The same, and connections that are cut, calls that fail, and a clock that jumps.
+    #[must_use]
+    pub fn harsh(rng: &mut Rng) -> Self {
+        Self {
+            cut: rng.pick(&[0, 0, 100, 500]),
+            accept_error: rng.pick(&[0, 0, 0, 100]),
+            connect_fails: rng.pick(&[0, 0, 0, 200]),
+            resolve_fails: rng.pick(&[0, 0, 0, 300]),
+            jump: rng.pick(&[0, 0, 0, 5]),
+            ..Self::draw(rng)
         }
     }
 }

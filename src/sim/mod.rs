@@ -23,15 +23,18 @@
 //! assert!(sys.poll(&mut events, None).is_err(), "nothing will ever happen");
 //! ```
 
+mod breaking;
 mod faults;
 mod files;
 mod happen;
 pub mod naive;
 mod net;
+mod poll;
 mod rng;
 mod sys;
 mod wire;
 
+pub use breaking::Call;
 pub use faults::Faults;
 pub use net::{Link, Net, Peer, Status};
 pub use rng::Rng;

@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::breaking::{Breaks, Call};
 use super::faults::Faults;
 use super::rng::Rng;
-use super::wire::{End, Happening, Owner, Stage};
+use super::wire::{End, Happening, Listening, Owner, Stage};
 use crate::engine::{Signal, SysEvent, Token};
 use crate::proto::Instant;
 
@@ -53,17 +54,6 @@ pub enum Status {
 /// Is told every happening in words.
 type Tracer = Box<dyn FnMut(&str)>;
 
-/// A listener: the engine's, by its token, or a peer's, by its number.
-#[derive(Debug)]
-pub(super) struct Listening {
-    pub(super) owner: Owner,
-    pub(super) backlog: VecDeque<Link>,
-    pub(super) backlog_max: usize,
-    /// The engine has seen that the backlog is empty: what comes next is an edge.
-    pub(super) drained: bool,
-    pub(super) edge: bool,
-}
-
 /// The simulated network, with its clock.
 pub struct Net {
     pub(super) rng: Rng,
@@ -85,6 +75,7 @@ pub struct Net {
     pub(super) peers: Vec<Option<Box<dyn Peer>>>,
     pub(super) runnable: BTreeSet<usize>,
     pub(super) acting: usize,
+    pub(super) breaks: Breaks,
     trace: u64,
     tracer: Option<Tracer>,
 }
@@ -110,6 +101,7 @@ impl Net {
             peers: Vec::new(),
             runnable: BTreeSet::new(),
             acting: usize::MAX,
+            breaks: Breaks::default(),
             trace: 0xcbf2_9ce4_8422_2325,
             tracer: None,
         }
@@ -337,7 +329,11 @@ impl Net {
         let (least, most) = self.faults.capacity_bytes;
         for (owner, addr) in [(owner, local), (Owner::Backlog, addr)] {
             let capacity = self.rng.size(least, most);
-            self.ends.push(End::new(owner, addr, capacity));
+            let mut end = End::new(owner, addr, capacity);
+            if self.rng.chance(self.faults.cut) {
+                end.fuse = Some(self.rng.size(0, 100_000));
+            }
+            self.ends.push(end);
         }
         let late = self.rng.chance(self.faults.late_connect);
         let wait = if late {
@@ -358,8 +354,9 @@ impl Net {
 
     /// Sends bytes on their way, in one piece or several.
     pub(super) fn send(&mut self, from: Link, bytes: &[u8]) {
-        self.fold(bytes);
-        let mut rest = bytes;
+        let (through, cut) = self.burn(from, bytes.len());
+        let mut rest = &bytes[..through];
+        self.fold(rest);
         while !rest.is_empty() {
             let count = if self.rng.chance(self.faults.split) {
                 self.rng.size(1, rest.len())
@@ -377,6 +374,9 @@ impl Net {
                 },
             );
             rest = after;
+        }
+        if cut {
+            self.cut(from);
         }
     }
 
@@ -420,24 +420,14 @@ impl Net {
     }
 
     pub(super) fn begin_resolve(&mut self, token: Token, host: &str, port: u16) {
+        let fails = self.fails(Call::Resolve) || self.rng.chance(self.faults.resolve_fails);
         let addrs = self
             .names
             .get(host)
+            .filter(|_| !fails)
             .map(|addrs| addrs.iter().map(|addr| SocketAddr::new(addr.ip(), port)).collect());
         let time = self.now + self.latency();
         self.at(time, Happening::Resolved { token, addrs });
-    }
-}
-
-impl Listening {
-    pub(super) const fn new(owner: Owner, backlog_max: usize) -> Self {
-        Self {
-            owner,
-            backlog: VecDeque::new(),
-            backlog_max,
-            drained: true,
-            edge: false,
-        }
     }
 }
 

@@ -6,34 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::breaking::Call;
 use super::faults::Faults;
 use super::files::Disk;
-use super::net::{Link, Listening, Net};
+use super::net::{Link, Net};
 use super::rng::Rng;
-use super::wire::{Owner, Stage};
+use super::wire::{Listening, Owner, Stage};
 use crate::engine::{Address, SocketOptions, Sys, SysEvent, Token, Wake};
 use crate::proto::{Entropy, Instant};
 
 /// The time of day at the world's beginning: 2026-01-01 00:00:00 UTC.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
-/// `EMFILE` on Linux, macOS and the BSDs: too many open files.
-const EMFILE: i32 = 24;
-
-/// What a system call costs at most; a loop that never waits still sees time go by.
-const CALL_NANOS: u64 = 2_000;
-
-/// How long the process may stand still.
-const STALL_NANOS: u64 = 100_000_000;
-
 /// A simulated system. `SHORT_READS` is its [`SHORT_READ_DRAINS`](Sys::SHORT_READ_DRAINS): whether a short read promises
 /// that the socket is drained (as with epoll and kqueue), or reads may be cut anywhere.
 #[derive(Debug)]
 pub struct SimSys<const SHORT_READS: bool = false> {
-    net: Net,
-    disk: Disk,
+    pub(super) net: Net,
+    pub(super) disk: Disk,
     entropy: Rng,
-    waker: Arc<Flag>,
+    pub(super) waker: Arc<Flag>,
 }
 
 /// An engine's simulated socket.
@@ -54,7 +46,7 @@ pub enum SimForeign {
 }
 
 #[derive(Debug, Default)]
-struct Flag(AtomicBool);
+pub(super) struct Flag(pub(super) AtomicBool);
 
 impl Wake for Flag {
     fn wake(&self) {
@@ -101,85 +93,11 @@ impl<const SHORT_READS: bool> SimSys<SHORT_READS> {
     pub(super) const fn parts(&mut self) -> (&mut Disk, &mut Net) {
         (&mut self.disk, &mut self.net)
     }
-
-    /// Appends what is to be reported, in any order, some of it later.
-    fn report(&mut self, events: &mut Vec<SysEvent>) {
-        let before = events.len();
-        let net = &mut self.net;
-        if self.waker.0.swap(false, Ordering::SeqCst) {
-            events.push(SysEvent::Woken);
-        }
-        events.append(&mut net.reports);
-        if self.disk.drain_streams() {
-            events.push(SysEvent::Files);
-        }
-        for link in std::mem::take(&mut net.edges) {
-            if net.rng.chance(net.faults.hold_back) {
-                net.edges.insert(link);
-                continue;
-            }
-            let end = net.end(link);
-            let edge = std::mem::take(&mut end.edge);
-            if let (Owner::Engine(token), true) = (end.owner, edge.is_some()) {
-                let (readable, writable, closed) = (edge.readable, edge.writable, edge.closed);
-                events.push(SysEvent::Io {
-                    token,
-                    readable,
-                    writable,
-                    closed,
-                });
-                net.note(
-                    "edge",
-                    link,
-                    u64::from(readable) | u64::from(writable) << 1 | u64::from(closed) << 2,
-                );
-            }
-        }
-        for listener in net.listeners.values_mut() {
-            if let (true, Owner::Engine(token)) = (std::mem::take(&mut listener.edge), listener.owner) {
-                events.push(SysEvent::Io {
-                    token,
-                    readable: true,
-                    writable: false,
-                    closed: false,
-                });
-            }
-        }
-        if net.rng.chance(net.faults.spurious) {
-            events.extend(spurious(net));
-        }
-        for index in (before + 1..events.len()).rev() {
-            let other = before + net.rng.below((index - before + 1) as u64) as usize;
-            events.swap(index, other);
-        }
-    }
 }
 
 /// The simulated network is TCP's alone.
 fn inet(address: &Address) -> io::Result<SocketAddr> {
     address.socket_addr().ok_or_else(|| io::ErrorKind::Unsupported.into())
-}
-
-/// An event of a socket or listener that has no news.
-fn spurious(net: &mut Net) -> Option<SysEvent> {
-    let listeners = net.listeners.values().map(|listener| listener.owner);
-    let owners = net
-        .engine_ends
-        .iter()
-        .map(|link| net.ends[link.index()].owner)
-        .chain(listeners);
-    let tokens: Vec<Token> = owners.filter_map(|owner| owner.token()).collect();
-    if tokens.is_empty() {
-        return None;
-    }
-    let token = net.rng.pick(&tokens);
-    let (readable, writable) = net.rng.pick(&[(true, false), (false, true), (true, true)]);
-    Some(SysEvent::Io {
-        token,
-        readable,
-        writable,
-        closed: false,
-    })
 }
 
 impl<const SHORT_READS: bool> Entropy for SimSys<SHORT_READS> {
@@ -211,6 +129,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         _options: &SocketOptions,
     ) -> io::Result<(SimListener, Address)> {
         let mut addr = inet(address)?;
+        if self.net.fails(Call::Listen) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         let taken = |addr: &SocketAddr| self.net.listeners.contains_key(addr);
         if addr.port() == 0 {
             let free = (40_000..49_152).find(|port| !taken(&SocketAddr::new(addr.ip(), *port)));
@@ -243,10 +164,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         _options: &SocketOptions,
     ) -> io::Result<(SimSocket, Address)> {
         let net = &mut self.net;
-        let (emfile, aborted) = (
-            net.rng.chance(net.faults.accept_emfile),
-            net.rng.chance(net.faults.accept_aborted),
-        );
+        let fails = net.fails(Call::Accept).then(|| io::ErrorKind::OutOfMemory.into());
+        let failed = net.accept_error().or(fails);
+        let aborted = net.rng.chance(net.faults.accept_aborted);
         let Some(waiting) = net.listeners.get_mut(&listener.0) else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -254,13 +174,14 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
             waiting.drained = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        if emfile {
-            return Err(io::Error::from_raw_os_error(EMFILE));
+        if let Some(error) = failed {
+            return Err(error);
         }
         let Some(link) = waiting.backlog.pop_front() else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         if aborted {
+            net.mark_cut(link);
             net.reset(link);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
@@ -281,6 +202,11 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let net = &mut self.net;
+        if net.fails(Call::Adopt) {
+            net.mark_cut(link);
+            net.reset(link);
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         if net.end(link).stage != Stage::Connected {
             return Err(io::ErrorKind::NotConnected.into());
         }
@@ -294,18 +220,26 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     fn close_listener(&mut self, listener: SimListener) {
         if let Some(closed) = self.net.listeners.remove(&listener.0) {
             for link in closed.backlog {
+                self.net.mark_cut(link);
                 self.net.reset(link);
             }
         }
     }
 
     fn connect(&mut self, token: Token, address: &Address, _options: &SocketOptions) -> io::Result<SimSocket> {
-        let link = self.net.begin_connect(Owner::Engine(token), inet(address)?);
+        let addr = inet(address)?;
+        if self.net.fails(Call::Connect) || self.net.rng.chance(self.net.faults.connect_fails) {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        let link = self.net.begin_connect(Owner::Engine(token), addr);
         self.net.take_over(link, token);
         Ok(SimSocket(link))
     }
 
     fn connected(&mut self, socket: &mut SimSocket) -> io::Result<()> {
+        if self.net.fails(Call::Connected) {
+            return Err(self.net.fail_end(socket.0));
+        }
         match self.net.end(socket.0).stage {
             Stage::Connecting => Err(io::ErrorKind::WouldBlock.into()),
             Stage::Connected => Ok(()),
@@ -314,6 +248,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     }
 
     fn local_addr(&mut self, socket: &SimSocket) -> io::Result<Address> {
+        if self.net.fails(Call::LocalAddr) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         Ok(self.net.end(socket.0).addr.into())
     }
 
@@ -323,6 +260,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
 
     fn read(&mut self, socket: &mut SimSocket, bytes: &mut [u8]) -> io::Result<usize> {
         let (link, net) = (socket.0, &mut self.net);
+        if net.fails(Call::Read) {
+            return Err(net.fail_end(link));
+        }
         let end = &mut net.ends[link.index()];
         if end.stage != Stage::Connected {
             return Err(io::ErrorKind::NotConnected.into());
@@ -356,6 +296,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
 
     fn write(&mut self, socket: &mut SimSocket, bytes: &[u8]) -> io::Result<usize> {
         let (link, net) = (socket.0, &mut self.net);
+        if net.fails(Call::Write) {
+            return Err(net.fail_end(link));
+        }
         let room = net.other_end(link).room();
         let end = net.end(link);
         if end.stage != Stage::Connected {
@@ -389,6 +332,9 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     }
 
     fn shutdown(&mut self, socket: &mut SimSocket) -> io::Result<()> {
+        if self.net.fails(Call::Shutdown) {
+            return Err(self.net.fail_end(socket.0));
+        }
         let end = self.net.end(socket.0);
         if end.stage != Stage::Connected || end.reset {
             return Err(io::ErrorKind::NotConnected.into());
@@ -412,26 +358,6 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
     }
 
     fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        let deadline = timeout.map(|timeout| self.net.now + timeout);
-        let stalls = self.net.rng.chance(self.net.faults.stall);
-        let cost = self.net.rng.below(if stalls { STALL_NANOS } else { CALL_NANOS });
-        self.net.advance(self.net.now + Duration::from_nanos(cost));
-        let before = events.len();
-        loop {
-            self.net.settle();
-            self.report(events);
-            if events.len() > before || deadline.is_some_and(|deadline| deadline <= self.net.now) {
-                return Ok(());
-            }
-            // Something that was held back is reported a moment later.
-            let held_back = (!self.net.edges.is_empty()).then_some(self.net.now + Duration::from_micros(1));
-            let next = [self.net.next_time(), held_back, deadline].into_iter().flatten().min();
-            let Some(next) = next else {
-                return Err(io::Error::other(
-                    "a wait without end: no byte is under way, no peer and no timer will act",
-                ));
-            };
-            self.net.now = self.net.now.max(next);
-        }
+        self.wait(events, timeout)
     }
 }

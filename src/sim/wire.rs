@@ -80,6 +80,8 @@ pub(super) struct End {
     /// The engine has seen that there is no room to write: the next room is an edge.
     pub(super) blocked: bool,
     pub(super) edge: Edge,
+    /// After so many more bytes from here the connection is cut.
+    pub(super) fuse: Option<usize>,
 }
 
 impl End {
@@ -100,6 +102,7 @@ impl End {
             drained: true,
             blocked: false,
             edge: Edge::default(),
+            fuse: None,
         }
     }
 
@@ -126,6 +129,29 @@ impl End {
     pub(super) fn tell_reset(&mut self) -> Option<io::Error> {
         let told = std::mem::replace(&mut self.reset_told, true);
         (!told).then(|| io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+/// A listener: the engine's, by its token, or a peer's, by its number.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) owner: Owner,
+    pub(super) backlog: VecDeque<Link>,
+    pub(super) backlog_max: usize,
+    /// The engine has seen that the backlog is empty: what comes next is an edge.
+    pub(super) drained: bool,
+    pub(super) edge: bool,
+}
+
+impl Listening {
+    pub(super) const fn new(owner: Owner, backlog_max: usize) -> Self {
+        Self {
+            owner,
+            backlog: VecDeque::new(),
+            backlog_max,
+            drained: true,
+            edge: false,
+        }
     }
 }
 
