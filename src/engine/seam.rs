@@ -270,6 +270,10 @@ pub trait Sys: Entropy {
     /// A way to end a waiting [`poll`](Self::poll) from another thread.
     fn waker(&self) -> Arc<dyn Wake>;
 
+    /// Whether the last [`poll`](Self::poll) left something that the next one will report at once. Another loop that
+    /// this one is nested in may have been told of it already, and is not told twice.
+    fn has_more(&self) -> bool;
+
     /// Waits until something happened or `timeout` passed (`None`: for ever; zero: not at all), and appends what
     /// happened to `events`.
     ///

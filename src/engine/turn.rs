@@ -50,6 +50,7 @@ impl<S: Sys> Engine<S> {
         let core = &self.core;
         !(core.ready.is_empty() && core.dirty.is_empty() && core.pending.is_empty() && self.answered.is_empty())
             || self.shared.is_waiting()
+            || core.sys.has_more()
             || self.may_accept()
     }
 

@@ -357,6 +357,10 @@ impl<const SHORT_READS: bool> Sys for SimSys<SHORT_READS> {
         Arc::clone(&self.waker) as Arc<dyn Wake>
     }
 
+    fn has_more(&self) -> bool {
+        false
+    }
+
     fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.wait(events, timeout)
     }

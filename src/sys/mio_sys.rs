@@ -32,6 +32,8 @@ const _: () = assert!(usize::BITS >= 64, "wsloop needs a 64-bit target");
 pub struct MioSys {
     poll: Poll,
     events: mio::Events,
+    /// The last poll filled `events`: the kernel may have more.
+    was_filled: bool,
     origin: std::time::Instant,
     random: Pool,
     inbox: Arc<Inbox>,
@@ -52,6 +54,7 @@ impl MioSys {
         Ok(Self {
             poll,
             events: mio::Events::with_capacity(EVENTS_LEN),
+            was_filled: false,
             origin: std::time::Instant::now(),
             random: Pool::new()?,
             resolver: Resolver::new(Arc::clone(&inbox)),
@@ -242,8 +245,14 @@ impl Sys for MioSys {
         Arc::clone(&self.inbox) as Arc<dyn Wake>
     }
 
+    fn has_more(&self) -> bool {
+        self.was_filled
+    }
+
     fn poll(&mut self, events: &mut Vec<SysEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        self.was_filled = false;
         self.wait(timeout)?;
+        self.was_filled = self.events.iter().count() == EVENTS_LEN;
         for event in &self.events {
             let token = event.token();
             if token == TOKEN_WAKER {

@@ -21,7 +21,7 @@ mod stdio;
 pub use files::OsFiles;
 pub use mio_sys::MioSys;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use crate::engine::{Config, Engine, Error};
 
@@ -44,5 +44,12 @@ impl Engine<MioSys> {
 impl AsFd for Engine<MioSys> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sys().as_fd()
+    }
+}
+
+/// As [`AsFd`], for loops that want the bare number.
+impl AsRawFd for Engine<MioSys> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.sys().as_raw_fd()
     }
 }

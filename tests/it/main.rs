@@ -130,6 +130,12 @@ mod interop_recorder;
 // The conversation of the tests of permessage-deflate.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
 mod interop_talk;
+// The examples that embed the loop do what they say, where the outer loop stays silent too.
+#[cfg(feature = "net")]
+mod examples_embedding;
+// The engine: inside another loop.
+#[cfg(feature = "net")]
+mod engine_nesting;
 // The engine: sockets that somebody else made.
 #[cfg(feature = "net")]
 mod engine_adopt;

@@ -1,0 +1,133 @@
+//! The loop inside another: what its descriptor announces and what only it knows.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token};
+use wsloop::EventLoop;
+use wsloop::engine::{AdoptOptions, Event, ListenOptions};
+
+use super::engine_support::{PATIENCE, RawClient, Rig, TEXT, frame};
+
+/// An edge-triggered loop around `rig`'s.
+struct Outer {
+    poll: Poll,
+    ready: mio::Events,
+}
+
+impl Outer {
+    fn around(event_loop: &EventLoop) -> Self {
+        let poll = Poll::new().unwrap();
+        let inner = event_loop.as_raw_fd();
+        poll.registry()
+            .register(&mut SourceFd(&inner), Token(0), Interest::READABLE)
+            .unwrap();
+        Self {
+            poll,
+            ready: mio::Events::with_capacity(4),
+        }
+    }
+
+    /// Waits as the inner loop says; whether it was announced.
+    fn wait(&mut self, rig: &mut Rig) -> bool {
+        let timeout = rig.event_loop.next_timeout().unwrap_or(PATIENCE).min(PATIENCE);
+        self.poll.poll(&mut self.ready, Some(timeout)).unwrap();
+        !self.ready.is_empty()
+    }
+}
+
+fn turn(rig: &mut Rig) {
+    rig.event_loop.poll(&mut rig.events, Some(Duration::ZERO)).unwrap();
+}
+
+/// Turns until there is nothing to do.
+fn settle(rig: &mut Rig) {
+    for _ in 0..1000 {
+        turn(rig);
+        if rig.event_loop.next_timeout() != Some(Duration::ZERO) {
+            return;
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+#[test]
+fn the_loop_can_go_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<EventLoop>();
+}
+
+#[test]
+fn what_is_new_is_announced_once_and_again_after_each_poll() {
+    let mut rig = Rig::new();
+    let (_, addr) = rig.listen(ListenOptions::new("127.0.0.1:0"));
+    let mut outer = Outer::around(&rig.event_loop);
+    settle(&mut rig);
+    let mut client = RawClient::connect(addr);
+    client
+        .socket
+        .write_all(super::engine_support::request().as_bytes())
+        .unwrap();
+    let mut opened = false;
+    while !opened {
+        outer.wait(&mut rig);
+        turn(&mut rig);
+        opened = rig.events.iter().any(|(_, event)| matches!(event, Event::Opened(_)));
+    }
+    settle(&mut rig);
+    for _ in 0..20 {
+        client.send(TEXT, b"once");
+        while rig.events.is_empty() {
+            assert!(outer.wait(&mut rig), "it was not announced");
+            turn(&mut rig);
+        }
+        assert_eq!(rig.events.iter().count(), 1);
+        settle(&mut rig);
+        assert!(rig.events.is_empty());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_sockets_than_one_look_at_the_system_brings_are_not_forgotten() {
+    const SOCKETS: usize = 1500;
+    /// More than one look brings; it finds nothing to do in them, so that nothing else asks for another.
+    const PAUSED: usize = 1400;
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let mut rig = Rig::new();
+    let options = AdoptOptions::server(ListenOptions::default()).after_handshake();
+    let mut peers = Vec::new();
+    for _ in 0..SOCKETS {
+        let (near, far) = UnixStream::pair().unwrap();
+        let stream = rig.event_loop.adopt(near.into(), options.clone()).unwrap();
+        if peers.len() < PAUSED {
+            rig.event_loop.pause(stream).unwrap();
+        }
+        peers.push(far);
+    }
+    let mut outer = Outer::around(&rig.event_loop);
+    settle(&mut rig);
+    // That they can be written to is news of all of them, too.
+    (0..3).for_each(|_| turn(&mut rig));
+    for peer in &mut peers {
+        peer.write_all(&frame(TEXT, b"all at once")).unwrap();
+    }
+    let mut messages = 0;
+    while messages < SOCKETS - PAUSED {
+        let zero = rig.event_loop.next_timeout() == Some(Duration::ZERO);
+        assert!(
+            outer.wait(&mut rig) || zero,
+            "the others were forgotten, behind {messages}"
+        );
+        turn(&mut rig);
+        messages += rig.events.iter().count();
+    }
+}
