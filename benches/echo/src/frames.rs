@@ -1,0 +1,66 @@
+//! Frames by hand (RFC 6455 section 5.2), and the opening handshake.
+
+use base64::Engine as _;
+use sha1::{Digest, Sha1};
+
+/// A client's request, always the same.
+pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// What a server answers to the key (RFC 6455 section 1.3).
+pub fn accept_value(key: &[u8]) -> String {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    base64::engine::general_purpose::STANDARD.encode(hash.finalize())
+}
+
+/// Appends an unfragmented frame.
+pub fn push_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: Option<[u8; 4]>) {
+    let bit = if mask.is_some() { 0x80 } else { 0 };
+    out.push(0x80 | opcode);
+    match payload.len() {
+        length @ 0..126 => out.push(bit | length as u8),
+        length @ 126..0x1_0000 => {
+            out.push(bit | 126);
+            out.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            out.push(bit | 127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    let Some(mask) = mask else {
+        out.extend_from_slice(payload);
+        return;
+    };
+    out.extend_from_slice(&mask);
+    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+/// `length` bytes: noise, or text with characters of one to four bytes.
+pub fn payload(text: bool, length: usize) -> Vec<u8> {
+    if !text {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        return (0..length)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect();
+    }
+    let words = "plain words, кириллица и ещё слова, 漢字とかな交じり文, emoji 🙂🚀🌍; ";
+    let mut text = String::new();
+    for character in words.chars().cycle() {
+        if text.len() + character.len_utf8() > length {
+            break;
+        }
+        text.push(character);
+    }
+    while text.len() < length {
+        text.push('.');
+    }
+    text.into_bytes()
+}
