@@ -9,7 +9,7 @@ use super::seam::Signal;
 use crate::proto::{self, Closed, Message, MessageKind, Opened, Request};
 
 /// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
-/// than a quarter of the arena is filled before the host has its turn.
+/// than a sixteenth of the arena is filled, but by one read, before the host has its turn.
 const DEFAULT_BYTES: usize = 1 << 20;
 
 /// Smallest arena: one read must make progress through any header.
@@ -42,7 +42,7 @@ const ENTRIES_MAX: usize = 16 << 10;
 /// # }
 /// ```
 ///
-/// When a quarter of the arena is filled the engine stops reading and goes on at the next poll: nothing is lost, and the
+/// When a sixteenth of the arena is filled the engine stops reading and goes on at the next poll: nothing is lost, and the
 /// memory is bounded by the capacity, and by the messages that bring their own: those that are larger than a read, and
 /// those that were compressed. Where compression was agreed on no more than 16 KiB are read at once, which can become
 /// 16 MiB at most.
@@ -304,7 +304,7 @@ impl Events {
     /// processor's cache when it is sent on.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        let bytes = self.arena.len() / 4;
+        let bytes = self.arena.len() / 16;
         self.used >= bytes || self.owned_bytes >= bytes || self.entries.len() >= ENTRIES_MAX
     }
 }
