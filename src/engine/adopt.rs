@@ -231,7 +231,7 @@ fn new_stream<S: Sys>(options: &AdoptOptions, core: &mut Core<S>) -> Result<Stre
             Ok(Stream::new(conn, profile, Phase::Live))
         }
         End::Client(connect) => {
-            let request = connect.request();
+            let request = connect.request().map_err(Error::Request)?;
             // Another one is made when the transport stands; this one tells whether the request can be sent.
             let conn = Connection::client(config, &request, core.now, &mut core.sys).map_err(Error::Request)?;
             let mut stream = Stream::new(conn, profile, Phase::Connecting);

@@ -137,8 +137,9 @@ impl<S: Sys> Engine<S> {
         let key = key.ok_or(Error::TooManyConnections)?;
         let id = StreamId::new(key);
         let now = self.core.refresh();
-        let request = options.request();
-        let profile = profile(options.stream.clone(), None);
+        let request = options.request().map_err(Error::Request)?;
+        options.tunnel().map_err(Error::Request)?;
+        let profile = dialled_profile(&options);
         // Another one is made when the transport stands; this one tells whether the request can be sent.
         let config = Arc::clone(&profile.options.protocol);
         let conn = Connection::client(config, &request, now, &mut self.core.sys).map_err(Error::Request)?;
@@ -247,6 +248,16 @@ pub(super) fn profile(options: StreamOptions, listener: Option<ListenerId>) -> A
     Arc::new(Profile {
         options,
         listener,
+        url: None,
+        handshakes: AtomicU32::new(0),
+    })
+}
+
+pub(super) fn dialled_profile(options: &ConnectOptions) -> Arc<Profile> {
+    Arc::new(Profile {
+        options: options.stream.clone(),
+        listener: None,
+        url: Some(options.url().into()),
         handshakes: AtomicU32::new(0),
     })
 }

@@ -132,11 +132,58 @@ pub enum Failure {
         /// What the system said.
         error: IoFailure,
     },
+    /// A proxy brought about no tunnel to the server.
+    Proxy {
+        /// The proxy's URL, without credentials.
+        proxy: String,
+        /// Why.
+        error: proto::ProxyError,
+    },
+    /// A redirect was not followed any further (`ConnectOptions::redirects`).
+    Redirect {
+        /// Where the server redirected to, without a query.
+        location: String,
+        /// Why not.
+        error: RedirectError,
+    },
     /// A time-out of the engine passed.
     TimedOut(Phase),
     /// This side cut the connection: `abort`, a stop, or a deadline of `close_now` or `drain`.
     Aborted,
 }
+
+/// Why a redirect was not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RedirectError {
+    /// It is one more than `ConnectOptions::redirects` allows.
+    TooMany,
+    /// The stream has been there already.
+    Loop,
+    /// It leads from TLS to a connection without.
+    Downgrade,
+    /// It leads to TLS, which is not configured (`ConnectOptions::redirect_tls`).
+    TlsMissing,
+    /// It leads away from a Unix socket.
+    LeavesUnixSocket,
+    /// It is no URL of the schemes ws, wss, http and https, or one with a user in it.
+    BadLocation,
+}
+
+impl fmt::Display for RedirectError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooMany => "one redirect more than is allowed",
+            Self::Loop => "where this connection has been before",
+            Self::Downgrade => "from TLS down to a connection that anybody can read",
+            Self::TlsMissing => "where TLS is spoken, for which nothing is configured",
+            Self::LeavesUnixSocket => "away from the Unix socket",
+            Self::BadLocation => "which can't be followed: it must be ws, wss, http or https, without a user",
+        })
+    }
+}
+
+impl std::error::Error for RedirectError {}
 
 /// What the engine was waiting for when time ran out; the protocol's own handshakes are
 /// [`proto::Failure::TimedOut`].
@@ -144,6 +191,8 @@ pub enum Failure {
 pub enum Phase {
     /// The name look-up and the connection to one of its addresses (`ConnectOptions::dial_timeout`).
     Dial,
+    /// The answer of a proxy, within the same time (`ConnectOptions::dial_timeout`).
+    Proxy,
     /// The TLS handshake (`ListenOptions::tls_timeout`, `ConnectOptions::tls_timeout`).
     Tls,
 }
@@ -157,6 +206,15 @@ impl fmt::Display for Failure {
             Self::Io(error) => write!(formatter, "the connection was lost: {error}"),
             Self::Dial { address, error } => write!(formatter, "can't connect to {address}: {error}"),
             Self::Resolve { host, error } => write!(formatter, "can't find an address of {host}: {error}"),
+            Self::Proxy { proxy, error } => write!(formatter, "no tunnel through the proxy {proxy}: {error}"),
+            Self::Redirect { location, error } => {
+                write!(
+                    formatter,
+                    "the server redirects to {}, {error}",
+                    location.escape_debug()
+                )
+            }
+            Self::TimedOut(Phase::Proxy) => formatter.write_str("the proxy did not answer in time"),
             Self::TimedOut(Phase::Dial) => formatter.write_str("connecting timed out"),
             Self::TimedOut(Phase::Tls) => formatter.write_str("the TLS handshake timed out"),
             Self::Aborted => formatter.write_str("the connection was cut by this side"),

@@ -43,6 +43,15 @@ impl<S: Sys> Engine<S> {
         address.socket_addr().ok_or(Misuse::UnixSocket)
     }
 
+    /// The URL that a stream was dialled with, or the one that it was redirected to last: there it is open, or on its way
+    /// to. `None` for one that was accepted or adopted.
+    ///
+    /// # Errors
+    /// The stream is gone.
+    pub fn url(&self, stream: StreamId) -> Result<Option<&str>, Misuse> {
+        Ok(self.see(stream)?.profile.url.as_deref())
+    }
+
     /// The listener that a stream came from; `None` for one that was dialled.
     ///
     /// # Errors

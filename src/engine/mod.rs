@@ -36,11 +36,11 @@ mod writing;
 pub use self::core::Counters;
 pub use adopt::AdoptOptions;
 pub use engine::Engine;
-pub use error::{Error, Failure, IoFailure, Misuse, Phase};
+pub use error::{Error, Failure, IoFailure, Misuse, Phase, RedirectError};
 pub use events::{Chunk, Event, Events, Iter, Notice};
 pub use handle::{Handle, HandleError};
 pub use id::{ListenerId, StreamId};
-pub use options::{Config, ConnectOptions, ListenOptions, QueueOptions, SlowReader};
+pub use options::{Config, ConnectOptions, ListenOptions, Proxy, QueueOptions, SlowReader};
 pub use seam::{Address, FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
 #[cfg(feature = "tls")]
 pub use secure::TlsInfo;

@@ -20,6 +20,8 @@ impl<S: Sys> Stream<S> {
     pub(super) fn read(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
         if self.phase == Phase::Ending {
             self.read_away(core, events);
+        } else if self.phase == Phase::Tunnelling {
+            self.read_tunnel(id, core, events);
         } else if !core.adopted.is_empty() && !self.read_adopted(id, core, events) {
             // What comes from the socket comes later.
         } else if self.secure.is_some() {
@@ -243,6 +245,7 @@ impl<S: Sys> Stream<S> {
             }
             proto::Event::Opened(opened) => {
                 self.leave_handshake();
+                self.dial = None;
                 entries.push(Entry {
                     stream: id,
                     kind: Kind::Opened(opened),
@@ -269,6 +272,7 @@ impl<S: Sys> Stream<S> {
                 }
             }
             proto::Event::Closed(closed) => self.end(id, core, entries, Kind::Closed(Box::new(closed))),
+            proto::Event::Failed(proto::Failure::Refused(refusal)) if self.follow(id, core, entries, &refusal) => {}
             proto::Event::Failed(failure) => {
                 if let proto::Failure::TimedOut(_) = failure {
                     self.flags.set(Flags::CUT);

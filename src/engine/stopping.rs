@@ -35,7 +35,7 @@ impl<S: Sys> Engine<S> {
                     stream.rearm(id, &mut self.core);
                 }
                 (Phase::Live, State::Closing | State::Closed) | (Phase::Ending, _) => {}
-                (Phase::Resolving | Phase::Connecting, _) | (Phase::Live, State::Opening) => {
+                (Phase::Resolving | Phase::Connecting | Phase::Tunnelling, _) | (Phase::Live, State::Opening) => {
                     let _ = self.abort(id);
                 }
                 #[cfg(feature = "tls")]

@@ -22,6 +22,8 @@ pub(super) struct Profile {
     pub(super) options: StreamOptions,
     /// The listener that its streams were accepted by.
     pub(super) listener: Option<ListenerId>,
+    /// Where its stream was dialled.
+    pub(super) url: Option<Box<str>>,
     /// Handshakes of the listener that are under way.
     pub(super) handshakes: AtomicU32,
 }
@@ -57,6 +59,8 @@ pub(super) enum Phase {
     Resolving,
     /// An address is being connected to.
     Connecting,
+    /// A proxy is asked for a tunnel to the server.
+    Tunnelling,
     /// The TLS handshake.
     #[cfg(feature = "tls")]
     Securing,
@@ -172,6 +176,7 @@ impl<S: Sys> Stream<S> {
         }
         match self.phase {
             Phase::Resolving | Phase::Connecting => false,
+            Phase::Tunnelling => true,
             #[cfg(feature = "tls")]
             Phase::Securing => true,
             Phase::Ending => true,

@@ -337,7 +337,7 @@ impl<S: Sys> Stream<S> {
         let now = core.now;
         if self.deadline <= now {
             match self.phase {
-                Phase::Resolving | Phase::Connecting => {
+                Phase::Resolving | Phase::Connecting | Phase::Tunnelling => {
                     if !self.flags.has(Flags::ENDED) {
                         self.handle_dial_timeout(id, core, &mut events.entries);
                     }

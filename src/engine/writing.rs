@@ -210,7 +210,9 @@ impl<S: Sys> Stream<S> {
             // A deadline may follow from what is sent now, and the last look at the clock may lie far back.
             core.refresh();
         }
-        let result = if self.secure.is_some() {
+        let result = if self.phase == Phase::Tunnelling {
+            self.write_tunnel(core)
+        } else if self.secure.is_some() {
             self.write_secure(core)
         } else {
             self.write_plain(core)

@@ -29,6 +29,16 @@ mod cli_test;
 #[cfg(feature = "net")]
 mod engine_dialing;
 
+// What the tests of dialing share: naive servers and proxies that remember what they heard.
+#[cfg(feature = "net")]
+mod dialing_support;
+// Connections through proxies, good and bad.
+#[cfg(feature = "net")]
+mod engine_proxies;
+// Redirects: followed, refused, and what they leave behind.
+#[cfg(feature = "net")]
+mod engine_redirects;
+
 // Very many clients of one flow.
 #[cfg(feature = "cli")]
 mod flows_crowd;

@@ -1,9 +1,12 @@
 //! On the way to a server: the name look-up, attempts to connect to its addresses, and the start of the protocol.
 
 mod attempts;
+mod redirect;
+mod tunnel;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
@@ -16,24 +19,32 @@ use super::options::ConnectOptions;
 use super::peer::Peer;
 use super::seam::{Address, Sys};
 use super::stream::{Flags, NEVER, Phase, Stream};
-use crate::proto::{ClientRequest, Connection, Instant};
+use crate::proto::{ClientRequest, Connection, Instant, Tunnel};
 
 /// What a stream needs until it is connected; and its request, until TLS stands. `K` is the system's socket.
 pub(super) struct Dial<K> {
     options: ConnectOptions,
     request: ClientRequest,
     attempts: Attempts<K>,
+    /// What is to be said to the proxy, until it has answered.
+    tunnel: Option<Tunnel>,
+    /// The URLs that the stream was redirected from.
+    visited: Vec<String>,
     /// When the time for the look-up and all attempts is up.
     deadline: Instant,
 }
 
 impl<K> Dial<K> {
+    /// The options' proxy is asked as they say, if they can be said to it at all: see `ConnectOptions::tunnel`.
     pub(super) fn new(options: ConnectOptions, request: ClientRequest, now: Instant) -> Self {
         let deadline = now + options.dial_timeout;
+        let tunnel = options.tunnel().unwrap_or_default();
         Self {
             options,
             request,
             attempts: Attempts::new(),
+            tunnel,
+            visited: Vec::new(),
             deadline,
         }
     }
@@ -44,15 +55,16 @@ impl<S: Sys> Stream<S> {
     pub(super) fn start_dial(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         let Some(dial) = &self.dial else { return };
         let options = &dial.options;
+        let (host, port) = options.first_hop();
         if !options.addresses.is_empty() {
             let addrs = options.addresses.clone();
             self.handle_addrs(id, core, sink, addrs);
-        } else if let Ok(ip) = options.host.parse::<IpAddr>() {
-            let addr = SocketAddr::new(ip, options.port);
+        } else if let Ok(ip) = host.parse::<IpAddr>() {
+            let addr = SocketAddr::new(ip, port);
             self.handle_addrs(id, core, sink, vec![addr.into()]);
         } else {
             self.deadline = dial.deadline;
-            core.sys.resolve(id.token(), &options.host, options.port);
+            core.sys.resolve(id.token(), host, port);
             self.rearm(id, core);
         }
     }
@@ -77,7 +89,7 @@ impl<S: Sys> Stream<S> {
     fn fail_resolving(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>, error: io::Error) {
         let Some(dial) = &self.dial else { return };
         let failure = Failure::Resolve {
-            host: dial.options.host.clone(),
+            host: dial.options.first_hop().0.into(),
             error: error.into(),
         };
         self.fail(id, core, sink, failure);
@@ -128,7 +140,7 @@ impl<S: Sys> Stream<S> {
                 self.attempt = number;
                 self.peer = Peer::from(&address);
                 core.counters.dialled += 1;
-                self.start_transport(id, core, sink);
+                self.start_hop(id, core, sink);
             }
         }
     }
@@ -136,7 +148,9 @@ impl<S: Sys> Stream<S> {
     /// The next attempt is due, or the time for all of them is up.
     pub(super) fn handle_dial_timeout(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
         let Some(dial) = &self.dial else { return };
-        if self.phase == Phase::Resolving || core.now >= dial.deadline {
+        if self.phase == Phase::Tunnelling {
+            self.fail_slow_tunnel(id, core, sink);
+        } else if self.phase == Phase::Resolving || core.now >= dial.deadline {
             self.fail(id, core, sink, Failure::TimedOut(WaitedFor::Dial));
         } else {
             self.begin_attempt(id, core, sink);
@@ -188,7 +202,14 @@ impl<S: Sys> Stream<S> {
         // First gives back what the connection of `Engine::connect` reserved for its inflater.
         self.conn = Connection::opened(self.conn.side(), Arc::clone(&config));
         let conn = match self.dial.take() {
-            Some(dial) => Connection::client(config, &dial.request, core.now, &mut core.sys),
+            Some(dial) => {
+                let conn = Connection::client(config, &dial.request, core.now, &mut core.sys);
+                if dial.options.redirects_max > 0 && self.profile.url.is_some() {
+                    // The answer may be that the stream is to be dialled anew.
+                    self.dial = Some(dial);
+                }
+                conn
+            }
             None => Ok(Connection::server(config, core.now)),
         };
         match conn {

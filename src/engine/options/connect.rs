@@ -1,18 +1,23 @@
 //! Where to connect to, and how the stream behaves.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::string::{String, ToString};
+use std::string::String;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::super::error::Error;
 use super::super::seam::{Address, SocketOptions};
-use super::{QueueOptions, StreamOptions};
-use crate::proto::{self, ClientRequest};
+use super::headers::{Header, sounds_secret};
+use super::url::{Url, bare_host, without_userinfo};
+use super::{Proxy, QueueOptions, StreamOptions};
+use crate::proto::{self, ClientRequest, Credentials, Tunnel};
 
 /// Where to connect to, and how the stream behaves.
-#[derive(Debug, Clone)]
+///
+/// Debug output leaves secrets out: see [`header`](Self::header).
+#[derive(Clone)]
 pub struct ConnectOptions {
     pub(in crate::engine) host: String,
     pub(in crate::engine) port: u16,
@@ -21,16 +26,22 @@ pub struct ConnectOptions {
     pub(in crate::engine) secure: bool,
     /// Stands in the `Host` header in place of `host` and `port`.
     pub(in crate::engine) host_header: Option<String>,
-    pub(in crate::engine) headers: Vec<(String, String)>,
+    pub(in crate::engine) headers: Vec<Header>,
+    pub(in crate::engine) basic: Option<Credentials>,
     pub(in crate::engine) offered: Vec<String>,
     /// Where to connect to; if empty, the host is looked up.
     pub(in crate::engine) addresses: Vec<Address>,
+    pub(in crate::engine) proxy: Option<Proxy>,
+    pub(in crate::engine) redirects_max: u8,
     pub(in crate::engine) socket: SocketOptions,
     pub(in crate::engine) dial_timeout: Duration,
     pub(in crate::engine) attempt_delay: Duration,
     pub(in crate::engine) stream: StreamOptions,
     #[cfg(feature = "tls")]
     pub(in crate::engine) tls: Option<(crate::tls::ClientConfig, String)>,
+    /// For redirects from `ws` to `wss`.
+    #[cfg(feature = "tls")]
+    pub(in crate::engine) redirect_tls: Option<crate::tls::ClientConfig>,
 }
 
 impl ConnectOptions {
@@ -38,25 +49,26 @@ impl ConnectOptions {
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16, target: impl Into<String>) -> Self {
         let host = host.into();
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .map(ToString::to_string);
         Self {
-            host: bare.unwrap_or(host),
+            host: bare_host(&host).into(),
             port,
             target: target.into(),
             secure: false,
             host_header: None,
             headers: Vec::new(),
+            basic: None,
             offered: Vec::new(),
             addresses: Vec::new(),
+            proxy: None,
+            redirects_max: 0,
             socket: SocketOptions::default(),
             dial_timeout: Duration::from_secs(10),
             attempt_delay: Duration::from_millis(250),
             stream: StreamOptions::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            redirect_tls: None,
         }
     }
 
@@ -66,33 +78,25 @@ impl ConnectOptions {
     /// # Errors
     /// [`Error::Address`] says what is wrong with the URL.
     pub fn from_url(url: &str) -> Result<Self, Error> {
-        let wrong = |what: &str| Error::Address(format!("can't connect to `{url}`: {what}"));
-        let (scheme, rest) = url
-            .split_once("://")
-            .ok_or_else(|| wrong("expected ws://HOST or wss://HOST"))?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
+        let shown = without_userinfo(url);
+        let wrong = |what: &str| Error::Address(format!("can't connect to `{shown}`: {what}"));
+        if !url.contains("://") {
+            return Err(wrong("expected ws://HOST or wss://HOST"));
+        }
+        let parts = Url::parse(url).map_err(wrong)?;
+        let secure = match parts.scheme.to_ascii_lowercase().as_str() {
             "ws" => false,
             "wss" => true,
             _ => return Err(wrong("the scheme must be ws or wss")),
         };
-        if rest.contains('#') {
+        if parts.has_fragment {
             return Err(wrong("a WebSocket URL has no fragment (`#…`)"));
         }
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, resource) = rest.split_at(end);
-        if authority.contains('@') {
+        if parts.userinfo.is_some() {
             return Err(wrong("user and password have no place in a WebSocket URL"));
         }
-        let (host, port) = split_authority(authority).ok_or_else(|| wrong("the port must be a number up to 65535"))?;
-        if host.is_empty() {
-            return Err(wrong("the host is missing"));
-        }
-        let target = if resource.starts_with('/') {
-            resource.to_string()
-        } else {
-            format!("/{resource}")
-        };
-        let mut options = Self::new(host, port.unwrap_or(if secure { 443 } else { 80 }), target);
+        let port = parts.port.unwrap_or(if secure { 443 } else { 80 });
+        let mut options = Self::new(parts.host, port, parts.target());
         options.secure = secure;
         Ok(options)
     }
@@ -132,9 +136,85 @@ impl ConnectOptions {
     }
 
     /// Adds a header to the request.
+    ///
+    /// It is taken for a secret if its name has one of these in it: `auth`, `bearer`, `cookie`, `credential`, `jwt`,
+    /// `key`, `passw`, `secret`, `session`, `token`. A secret is left out of debug output, and a redirect to another
+    /// origin leaves it behind, as it does subprotocols of such a name.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push(Header::new(name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header that is a secret, whatever its name; see [`header`](Self::header).
+    #[must_use]
+    pub fn sensitive_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push(Header {
+            name: name.into(),
+            value: value.into(),
+            is_sensitive: true,
+        });
+        self
+    }
+
+    /// Tells the server who we are in the Basic scheme (RFC 7617), as a secret; in place of an `Authorization` that was
+    /// there. A user with a colon, or control characters, are refused by
+    /// [`connect`](crate::engine::Engine::connect). Without TLS both can be read on the way.
+    #[must_use]
+    pub fn basic_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.headers.retain(|header| !header.is_authorization());
+        self.basic = Some(Credentials::new(user, password));
+        self
+    }
+
+    /// Tells the server who we are by a token (RFC 6750 section 2.1), as a secret; in place of an `Authorization` that was
+    /// there. Without TLS it can be read on the way.
+    ///
+    /// ```
+    /// use wsloop::engine::ConnectOptions;
+    ///
+    /// let options = ConnectOptions::from_url("wss://example.com/feed")?.bearer_auth("s3cr3t");
+    /// assert!(!format!("{options:?}").contains("s3cr3t"));
+    /// # Ok::<(), wsloop::engine::Error>(())
+    /// ```
+    #[must_use]
+    pub fn bearer_auth(mut self, token: impl fmt::Display) -> Self {
+        self.headers.retain(|header| !header.is_authorization());
+        self.basic = None;
+        self.sensitive_header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// Goes through a proxy, whose name is then the one that is looked up here, and to which
+    /// [`addresses`](Self::addresses) and [`unix`](Self::unix) apply. Look-up, connection and the proxy's answer have
+    /// [`dial_timeout`](Self::dial_timeout) together. The stream's peer address is the proxy's.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Follows up to `max` redirects, by the statuses 301, 302, 303, 307 and 308; default 0: such an answer is a refusal
+    /// as any other. For each there is a new connection, with time-outs of its own; the stream keeps its id, and
+    /// [`Engine::url`](crate::engine::Engine::url) tells where it has come to. `http` and `https` in the answer mean `ws`
+    /// and `wss`.
+    ///
+    /// A redirect to another origin (scheme, host and port) leaves behind what was meant for the first one: user and
+    /// password, token, [headers that are secrets](Self::header), [`host_header`](Self::host_header) and
+    /// [`addresses`](Self::addresses). The stream fails with
+    /// [`Failure::Redirect`](crate::engine::Failure::Redirect) at one that leads in a circle, one too many, one from `wss`
+    /// down to `ws`, one to `wss` if there is no [TLS for it](Self::redirect_tls), or away from a Unix socket.
+    #[must_use]
+    pub const fn redirects(mut self, max: u8) -> Self {
+        self.redirects_max = max;
+        self
+    }
+
+    /// The TLS to speak if a `ws` server redirects to `wss`; a stream that began with TLS goes on with
+    /// [its own](Self::tls).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn redirect_tls(mut self, config: crate::tls::ClientConfig) -> Self {
+        self.redirect_tls = Some(config);
         self
     }
 
@@ -240,16 +320,72 @@ impl ConnectOptions {
     }
 
     /// The opening handshake's request.
-    pub(in crate::engine) fn request(&self) -> ClientRequest {
+    ///
+    /// # Errors
+    /// User and password can't be sent. The rest is checked by the connection that it is given to.
+    pub(in crate::engine) fn request(&self) -> Result<ClientRequest, proto::Misuse> {
         let host = self.host_header.clone().unwrap_or_else(|| self.authority());
         let mut request = ClientRequest::new(host, self.target.as_str());
-        for (name, value) in &self.headers {
-            request = request.header(name.as_str(), value.as_str());
+        for header in &self.headers {
+            request = request.header(header.name.as_str(), header.value.as_str());
+        }
+        if let Some(basic) = &self.basic {
+            request = request.header("Authorization", basic.basic()?);
         }
         for name in &self.offered {
             request = request.subprotocol(name.as_str());
         }
-        request
+        Ok(request)
+    }
+
+    /// What is connected to: the proxy, if there is one.
+    pub(in crate::engine) fn first_hop(&self) -> (&str, u16) {
+        match &self.proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&self.host, self.port),
+        }
+    }
+
+    /// What is to be said to the proxy, if there is one.
+    pub(in crate::engine) fn tunnel(&self) -> Result<Option<Tunnel>, proto::Misuse> {
+        let tunnel = |proxy: &Proxy| proxy.tunnel(&self.host, self.port);
+        self.proxy.as_ref().map(tunnel).transpose()
+    }
+
+    /// The URL.
+    pub(in crate::engine) fn url(&self) -> String {
+        let scheme = if self.speaks_tls() { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.authority(), self.target)
+    }
+
+    /// The certificate must be one for `host` from now on.
+    #[cfg(feature = "tls")]
+    pub(in crate::engine) fn name_server(&mut self, host: &str) {
+        if let Some((_, name)) = &mut self.tls {
+            host.clone_into(name);
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(in crate::engine) const fn name_server(&mut self, _: &str) {}
+
+    /// Speaks TLS, with the configuration for redirects unless it does already. False if there is none.
+    #[cfg(feature = "tls")]
+    pub(in crate::engine) fn begin_tls(&mut self) -> bool {
+        if self.tls.is_none() {
+            self.tls = self.redirect_tls.clone().map(|config| (config, String::new()));
+        }
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(in crate::engine) const fn begin_tls(&mut self) -> bool {
+        false
+    }
+
+    /// The subprotocols that are no secrets by their names.
+    pub(in crate::engine) fn offered_to_anybody(&self) -> impl Iterator<Item = &String> {
+        self.offered.iter().filter(|name| !sounds_secret(name))
     }
 
     /// Host and port as they stand in the `Host` header.
@@ -270,18 +406,27 @@ impl ConnectOptions {
     }
 }
 
-/// `host`, `host:port`, `[v6]` or `[v6]:port`; `None` if the port is no number.
-fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
-    let host_end = if authority.starts_with('[') {
-        authority.find(']').map_or(0, |end| end + 1)
-    } else {
-        0
-    };
-    match authority[host_end..].split_once(':') {
-        None => Some((authority, None)),
-        // RFC 3986 section 3.2.3 allows an empty port.
-        Some((rest, "")) => Some((&authority[..host_end + rest.len()], None)),
-        Some((rest, port)) => Some((&authority[..host_end + rest.len()], Some(port.parse().ok()?))),
+/// Without headers that are secrets, and without the query of the target, which may hold some.
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        formatter
+            .debug_struct("ConnectOptions")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path)
+            .field("speaks_tls", &self.speaks_tls())
+            .field("host_header", &self.host_header)
+            .field("headers", &self.headers)
+            .field("offered", &self.offered_to_anybody().collect::<Vec<_>>())
+            .field("addresses", &self.addresses)
+            .field("proxy", &self.proxy)
+            .field("redirects_max", &self.redirects_max)
+            .field("socket", &self.socket)
+            .field("dial_timeout", &self.dial_timeout)
+            .field("attempt_delay", &self.attempt_delay)
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
     }
 }
 
@@ -332,7 +477,51 @@ mod tests {
             ("ws:///x", "host"),
         ] {
             let text = ConnectOptions::from_url(url).unwrap_err().to_string();
-            assert!(text.contains(url) && text.contains(reason), "{text}");
+            assert!(text.contains(&without_userinfo(url)) && text.contains(reason), "{text}");
+            assert!(!text.contains("a:b"), "{text}");
         }
+    }
+    #[test]
+    fn secrets_are_not_shown() {
+        let options = ConnectOptions::new("h", 1, "/p?access=s3cret")
+            .header("Cookie", "id=s3cret")
+            .header("x-api-key", "s3cret")
+            .header("X-Room", "seven")
+            .sensitive_header("X-Plain", "s3cret")
+            .subprotocols(["chat", "token.s3cret"])
+            .proxy(Proxy::http("p", 1).credentials("s3cret", "s3cret"));
+        for options in [
+            options.clone().basic_auth("s3cret", "s3cret"),
+            options.bearer_auth("s3cret"),
+        ] {
+            let shown = format!("{options:?}");
+            assert!(!shown.contains("s3cret"), "{shown}");
+            assert!(
+                shown.contains("seven") && shown.contains("/p") && shown.contains("chat"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_authorization_counts() {
+        let authorizations = |options: &ConnectOptions| {
+            let request = format!("{:?}", options.request().unwrap());
+            request.matches("Authorization").count()
+        };
+        let options = ConnectOptions::new("h", 1, "/").header("authorization", "x");
+        assert_eq!(
+            authorizations(&options.clone().basic_auth("a", "b").bearer_auth("c")),
+            1
+        );
+        let options = options.bearer_auth("c").basic_auth("a", "b");
+        assert_eq!(authorizations(&options), 1);
+        assert!(format!("{:?}", options.request().unwrap()).contains("Basic YTpi"));
+        assert!(
+            ConnectOptions::new("h", 1, "/")
+                .basic_auth("a:", "b")
+                .request()
+                .is_err()
+        );
     }
 }

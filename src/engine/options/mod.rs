@@ -1,7 +1,10 @@
 //! Options of an engine, its listeners and its connections, each with its default.
 
 mod connect;
+mod headers;
 mod listen;
+mod proxy;
+pub(super) mod url;
 
 use std::string::String;
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use std::vec::Vec;
 
 pub use connect::ConnectOptions;
 pub use listen::ListenOptions;
+pub use proxy::Proxy;
 
 use crate::proto;
 
