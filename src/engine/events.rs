@@ -6,6 +6,7 @@ use std::vec::Vec;
 use super::error::{Failure, IoFailure, Misuse};
 use super::id::{ListenerId, StreamId};
 use super::seam::Signal;
+use super::stamps::Stamps;
 use crate::proto::{self, Closed, Message, MessageKind, Opened, Request};
 
 /// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
@@ -58,6 +59,7 @@ pub struct Events {
     /// Payloads of pings and pongs.
     pub(super) control: Vec<u8>,
     pub(super) notices: Vec<Notice>,
+    pub(super) stamps: Stamps,
 }
 
 /// One event, as it is kept.
@@ -243,6 +245,7 @@ impl Events {
             owned_bytes: 0,
             control: Vec::new(),
             notices: Vec::new(),
+            stamps: Stamps::NONE,
         }
     }
 
@@ -283,6 +286,7 @@ impl Events {
         self.owned_bytes = 0;
         self.control.clear();
         self.notices.clear();
+        self.stamps.clear();
     }
 
     /// Keeps a payload that has a buffer of its own; gives its index.

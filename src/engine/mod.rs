@@ -27,6 +27,7 @@ mod reading;
 mod seam;
 mod secure;
 mod slab;
+mod stamps;
 mod stopping;
 mod stream;
 mod timers;
@@ -44,4 +45,6 @@ pub use options::{Config, ConnectOptions, ListenOptions, Proxy, QueueOptions, Sl
 pub use seam::{Address, FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
 #[cfg(feature = "tls")]
 pub use secure::TlsInfo;
+#[cfg(feature = "timestamps")]
+pub use stamps::IterReceived;
 pub use writing::Sent;

@@ -44,7 +44,7 @@ impl<S: Sys> Stream<S> {
                 return;
             }
             let Some(socket) = &mut self.socket else { return };
-            let start = events.used;
+            let (start, first) = (events.used, events.entries.len());
             match core.sys.read(socket, &mut events.arena[start..start + asked]) {
                 Ok(0) => self.handle_eof(id, core, events),
                 Ok(count) => {
@@ -53,6 +53,7 @@ impl<S: Sys> Stream<S> {
                     }
                     budget -= count;
                     self.handle_bytes(id, core, events, count);
+                    events.stamp(first, core.sys.received_at());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.clear(Flags::READABLE),
                 Err(error) => self.handle_lost(id, core, events, error),

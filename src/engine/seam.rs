@@ -74,6 +74,12 @@ pub struct SocketOptions {
     /// The permissions of the file of a Unix socket that is listened on, such as `0o660`; by default those that the
     /// process's umask leaves. To connect takes the permission to write to it.
     pub unix_mode: Option<u32>,
+    /// `SO_TIMESTAMPNS`: the kernel tells when it received what is read, and [`Events::iter_received`] tells the host;
+    /// default false, since it is asked for with every read. TCP on Linux only; elsewhere it has no effect.
+    ///
+    /// [`Events::iter_received`]: super::Events::iter_received
+    #[cfg(feature = "timestamps")]
+    pub timestamps: bool,
 }
 
 impl Default for SocketOptions {
@@ -86,6 +92,8 @@ impl Default for SocketOptions {
             recv_buffer_bytes: None,
             send_buffer_bytes: None,
             unix_mode: None,
+            #[cfg(feature = "timestamps")]
+            timestamps: false,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct MioSys {
     events: mio::Events,
     /// The last poll filled `events`: the kernel may have more.
     was_filled: bool,
+    #[cfg(feature = "timestamps")]
+    stamps: super::stamps::Stamps,
     origin: std::time::Instant,
     random: Pool,
     inbox: Arc<Inbox>,
@@ -55,6 +57,8 @@ impl MioSys {
             poll,
             events: mio::Events::with_capacity(EVENTS_LEN),
             was_filled: false,
+            #[cfg(feature = "timestamps")]
+            stamps: super::stamps::Stamps::default(),
             origin: std::time::Instant::now(),
             random: Pool::new()?,
             resolver: Resolver::new(Arc::clone(&inbox)),
@@ -81,7 +85,7 @@ impl MioSys {
     fn register(&self, socket: &mut Socket, token: Token) -> io::Result<()> {
         self.poll
             .registry()
-            .register(socket, to_mio(token), Interest::READABLE | Interest::WRITABLE)
+            .register(&mut **socket, to_mio(token), Interest::READABLE | Interest::WRITABLE)
     }
 
     fn register_listener(&self, listener: &mut Listener, token: Token) -> io::Result<Address> {
@@ -166,7 +170,7 @@ impl Sys for MioSys {
         token: Token,
         options: &SocketOptions,
     ) -> io::Result<(Socket, Address)> {
-        let (mut socket, peer) = again(|| listener.accept())?;
+        let (mut socket, peer) = again(|| listener.accept(options))?;
         // Linux hands the option down from the listener, which saves a system call for each connection.
         if options.no_delay && cfg!(not(target_os = "linux")) && peer.socket_addr().is_some() {
             socket.set_nodelay(true)?;
@@ -212,10 +216,21 @@ impl Sys for MioSys {
     }
 
     fn read(&mut self, socket: &mut Socket, bytes: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "timestamps")]
+        {
+            self.stamps.last = None;
+            if socket.stamped {
+                return again(|| self.stamps.read(socket, bytes));
+            }
+        }
         again(|| socket.read(bytes))
     }
 
+    #[inline]
     fn received_at(&mut self) -> Option<Duration> {
+        #[cfg(feature = "timestamps")]
+        return self.stamps.last;
+        #[cfg(not(feature = "timestamps"))]
         None
     }
 

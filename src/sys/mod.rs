@@ -7,6 +7,8 @@
 // Clock, threads, files and sockets of the standard library are kept to this room; everybody else comes here for them.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(feature = "activation")]
+mod activation;
 mod files;
 mod inbox;
 mod listener;
@@ -16,8 +18,12 @@ mod random;
 mod resolve;
 #[cfg(feature = "cli")]
 mod signals;
+#[cfg(feature = "timestamps")]
+mod stamps;
 mod stdio;
 
+#[cfg(feature = "activation")]
+pub use activation::{HandedOver, handed_over};
 pub use files::OsFiles;
 pub use mio_sys::MioSys;
 

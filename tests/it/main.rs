@@ -143,6 +143,12 @@ mod interop_talk;
 // The examples that embed the loop do what they say, where the outer loop stays silent too.
 #[cfg(feature = "net")]
 mod examples_embedding;
+// The engine: sockets that the process was started with.
+#[cfg(all(feature = "net", feature = "activation"))]
+mod engine_activation;
+// The engine: when the kernel received what came.
+#[cfg(all(feature = "net", feature = "timestamps", target_os = "linux"))]
+mod engine_timestamps;
 // The engine: inside another loop.
 #[cfg(feature = "net")]
 mod engine_nesting;

@@ -120,6 +120,8 @@ pub(crate) const ROWS: &[Row] = &[
             ("socket2", Yes),
             ("getrandom", Yes),
             ("signal_hook", Yes),
+            ("listenfd", Yes),
+            ("nix", Yes),
             ("std", Yes),
         ],
         must_not_know: "WebSocket, TLS, JSON",

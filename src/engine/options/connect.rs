@@ -256,6 +256,14 @@ impl ConnectOptions {
         self
     }
 
+    /// Has the kernel tell when it received each message; see [`SocketOptions::timestamps`].
+    #[cfg(feature = "timestamps")]
+    #[must_use]
+    pub const fn timestamps(mut self, told: bool) -> Self {
+        self.socket.timestamps = told;
+        self
+    }
+
     /// Limits and time-outs of the protocol, and compression; see [`ListenOptions::protocol`].
     #[must_use]
     pub fn protocol(mut self, config: Arc<proto::Config>) -> Self {

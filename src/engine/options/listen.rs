@@ -58,6 +58,14 @@ impl ListenOptions {
         self
     }
 
+    /// Has the kernel tell when it received each message; see [`SocketOptions::timestamps`].
+    #[cfg(feature = "timestamps")]
+    #[must_use]
+    pub const fn timestamps(mut self, told: bool) -> Self {
+        self.socket.timestamps = told;
+        self
+    }
+
     /// Speaks TLS.
     #[cfg(feature = "tls")]
     #[must_use]

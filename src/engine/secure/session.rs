@@ -77,8 +77,12 @@ impl<S: Sys> Stream<S> {
     /// more is read from the socket until there is.
     pub(in crate::engine) fn read_secure(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events) {
         let mut budget = core.config.read_budget_bytes;
+        let mut received_at = None;
         while self.may_read() && !self.flags.has(Flags::ENDED) {
-            if !self.read_session(id, core, events) {
+            let first = events.entries.len();
+            let goes_on = self.read_session(id, core, events);
+            events.stamp(first, received_at);
+            if !goes_on {
                 return;
             }
             if !self.flags.has(Flags::READABLE) || budget == 0 || self.flags.has(Flags::ENDED) || !self.may_read() {
@@ -98,6 +102,7 @@ impl<S: Sys> Stream<S> {
                     return;
                 }
                 Ok(count) => {
+                    received_at = core.sys.received_at();
                     if S::SHORT_READ_DRAINS && count < READ_BYTES && !self.flags.has(Flags::HANGUP) {
                         self.flags.clear(Flags::READABLE);
                     }
