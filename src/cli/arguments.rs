@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::bench::arguments::Bench;
+use super::echo::arguments::Echo;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Runs WebSocket services that are written down in a config file.
@@ -27,6 +29,8 @@ Examples:
   wsloop check config.troy       find every mistake, open no port
   wsloop cert before             make before/localhost.cert and before/localhost.key
   wsloop test tests              run the folders of tests below tests/
+  wsloop echo                    serve ws://127.0.0.1:9001, every message comes back
+  wsloop bench ws://127.0.0.1:9001  measure it: throughput, latencies, every echo checked
 
 Exit codes:
     0  all went well
@@ -67,6 +71,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Make a certificate and a key for localhost, to try TLS out with
     Cert(Cert),
+    /// Answer every message with itself: a server to try clients and measurements on
+    Echo(Echo),
+    /// Measure a server that echoes, and check every echo
+    Bench(Box<Bench>),
     /// `server run` is an older way to write `run`
     #[command(subcommand)]
     Server(Server),

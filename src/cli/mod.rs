@@ -1,9 +1,12 @@
 //! The command line tool: arguments, wiring, printing.
 
 mod arguments;
+mod bench;
 mod cert;
+mod echo;
 mod logging;
 mod outcome;
+mod quantity;
 mod service;
 mod sources;
 mod test_runner;
@@ -31,6 +34,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check(arguments),
         Command::Test(arguments) => test_runner::run(arguments),
         Command::Cert(arguments) => cert::run(arguments),
+        Command::Echo(arguments) => echo::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
     };
     outcome.into()
 }

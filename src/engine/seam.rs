@@ -67,6 +67,9 @@ pub struct SocketOptions {
     pub reuse_port: bool,
     /// `SO_KEEPALIVE` with this idle time; default `None`: no TCP keep-alive.
     pub keep_alive: Option<Duration>,
+    /// The address that a connection comes from, of the family of the one that it goes to; port 0 for one that the system
+    /// chooses. Default `None`: the system chooses both. Unused by listeners.
+    pub bind: Option<SocketAddr>,
     /// `SO_RCVBUF` in bytes.
     pub recv_buffer_bytes: Option<u32>,
     /// `SO_SNDBUF` in bytes.
@@ -89,6 +92,7 @@ impl Default for SocketOptions {
             reuse_addr: true,
             reuse_port: false,
             keep_alive: None,
+            bind: None,
             recv_buffer_bytes: None,
             send_buffer_bytes: None,
             unix_mode: None,

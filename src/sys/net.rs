@@ -56,6 +56,9 @@ impl AsFd for Socket {
 /// A socket on its way to `address`.
 pub(super) fn connect(address: &Address, options: &SocketOptions) -> io::Result<Socket> {
     let socket = open(address, options)?;
+    if let (Some(source), Address::Inet(_)) = (options.bind, address) {
+        socket.bind(&source.into())?;
+    }
     match socket.connect(&to_sockaddr(address)?) {
         Ok(()) => {}
         // A Unix socket is connected at once or not at all, and full is the other side's backlog.
