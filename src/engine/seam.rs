@@ -245,6 +245,12 @@ pub trait Sys: Entropy {
     /// Begins to look up `host`; [`SysEvent::Resolved`] brings the answer under `token`. Never blocks.
     fn resolve(&mut self, token: Token, host: &str, port: u16);
 
+    /// Nobody waits any more for the look-up of `host` under `token`; its answer may come nevertheless. Does nothing unless
+    /// the system can save itself work.
+    fn forget_resolve(&mut self, token: Token, host: &str) {
+        let _ = (token, host);
+    }
+
     /// Reads into `bytes`; `Ok(0)` (of a buffer that is not empty) is the end of the peer's stream.
     ///
     /// # Errors

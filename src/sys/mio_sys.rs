@@ -215,6 +215,10 @@ impl Sys for MioSys {
         self.resolver.resolve(token, host, port);
     }
 
+    fn forget_resolve(&mut self, token: Token, host: &str) {
+        self.resolver.forget(token, host);
+    }
+
     fn read(&mut self, socket: &mut Socket, bytes: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "timestamps")]
         {

@@ -17,7 +17,7 @@ use super::events::Entry;
 use super::id::StreamId;
 use super::options::ConnectOptions;
 use super::peer::Peer;
-use super::seam::{Address, Sys};
+use super::seam::{Address, Sys, Token};
 use super::stream::{Flags, NEVER, Phase, Stream};
 use crate::proto::{ClientRequest, Connection, Instant, Tunnel};
 
@@ -25,6 +25,8 @@ use crate::proto::{ClientRequest, Connection, Instant, Tunnel};
 pub(super) struct Dial<K> {
     options: ConnectOptions,
     request: ClientRequest,
+    /// The look-up under way.
+    look_up: Option<Token>,
     attempts: Attempts<K>,
     /// What is to be said to the proxy, until it has answered.
     tunnel: Option<Tunnel>,
@@ -42,6 +44,7 @@ impl<K> Dial<K> {
         Self {
             options,
             request,
+            look_up: None,
             attempts: Attempts::new(),
             tunnel,
             visited: Vec::new(),
@@ -53,7 +56,7 @@ impl<K> Dial<K> {
 impl<S: Sys> Stream<S> {
     /// Begins: with a look-up, unless the address is known.
     pub(super) fn start_dial(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
-        let Some(dial) = &self.dial else { return };
+        let Some(dial) = &mut self.dial else { return };
         let options = &dial.options;
         let (host, port) = options.first_hop();
         if !options.addresses.is_empty() {
@@ -64,6 +67,7 @@ impl<S: Sys> Stream<S> {
             self.handle_addrs(id, core, sink, vec![addr.into()]);
         } else {
             self.deadline = dial.deadline;
+            dial.look_up = Some(id.token());
             core.sys.resolve(id.token(), host, port);
             self.rearm(id, core);
         }
@@ -79,6 +83,9 @@ impl<S: Sys> Stream<S> {
     ) {
         if self.phase != Phase::Resolving || self.flags.has(Flags::ENDED) {
             return;
+        }
+        if let Some(dial) = &mut self.dial {
+            dial.look_up = None;
         }
         match result {
             Ok(addrs) => self.handle_addrs(id, core, sink, addrs.into_iter().map(Address::Inet).collect()),
@@ -117,7 +124,12 @@ impl<S: Sys> Stream<S> {
             return;
         }
         match dial.attempts.take_failed() {
-            Some((address, error)) => self.fail(id, core, sink, Failure::Dial { address, error }),
+            Some((address, mut error)) => {
+                if dial.options.proxy.is_some() {
+                    error.text.push_str(" (it is the proxy's address)");
+                }
+                self.fail(id, core, sink, Failure::Dial { address, error });
+            }
             None => self.fail_resolving(id, core, sink, io::ErrorKind::NotFound.into()),
         }
     }
@@ -161,6 +173,9 @@ impl<S: Sys> Stream<S> {
     pub(super) fn give_up_dial(&mut self, core: &mut Core<S>) {
         if let Some(mut dial) = self.dial.take() {
             dial.attempts.close(core);
+            if let Some(token) = dial.look_up {
+                core.sys.forget_resolve(token, dial.options.first_hop().0);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod connect;
 mod headers;
 mod listen;
 mod proxy;
+mod request;
 pub(super) mod url;
 
 use std::string::String;
