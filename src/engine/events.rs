@@ -7,6 +7,7 @@ use super::error::{Failure, IoFailure, Misuse};
 use super::id::{ListenerId, StreamId};
 use super::seam::Signal;
 use super::stamps::Stamps;
+use super::writing::Sent;
 use crate::proto::{self, Closed, Message, MessageKind, Opened, Request};
 
 /// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
@@ -222,6 +223,13 @@ pub enum Notice {
         listener: ListenerId,
         /// What the system said.
         error: IoFailure,
+    },
+    /// A message given through a [`Handle`](super::Handle) found no room in the stream's queue.
+    MessageNotQueued {
+        /// The stream that it was for.
+        stream: StreamId,
+        /// What became of it, as `send` would have said: refused, dropped, or the stream is closing for it.
+        sent: Sent,
     },
     /// A command given through a [`Handle`](super::Handle) could not be carried out.
     CommandFailed {

@@ -4,16 +4,21 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::string::String;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::id::StreamId;
 use super::seam::Wake;
-use crate::proto::{CloseCode, Message};
+use crate::proto::{Accept, CloseCode, Message, Response};
 
 /// Gives commands to an [`Engine`](super::Engine) from any thread; cheap to clone. They are carried out at the start of
-/// the poll that they wake, in the order in which they were given.
+/// the poll that they wake, in the order in which they were given. What can't be carried out then, since the stream is
+/// gone, say, comes to the loop's host as [`Notice::CommandFailed`](super::Notice::CommandFailed).
+///
+/// How many may wait is bounded (`Config::{handle_queue_len, handle_queue_bytes}`): past that they are
+/// [`Full`](HandleError::Full), and [`wait_for_room`](Self::wait_for_room) waits. What the loop alone can do, such as
+/// connecting or [adopting](super::Engine::adopt), is asked of its host: through a channel and [`wake`](Self::wake).
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -25,6 +30,8 @@ pub(super) struct Shared {
     queue: Mutex<Queue>,
     /// Whether the queue may hold something: spares the engine the lock in every turn.
     waiting: AtomicBool,
+    /// Told when the queue was emptied while somebody waits for that, and when the engine is gone.
+    room: Condvar,
     limit_len: usize,
     limit_bytes: usize,
 }
@@ -33,6 +40,8 @@ pub(super) struct Shared {
 struct Queue {
     commands: VecDeque<Command>,
     bytes: usize,
+    /// Threads that wait for room.
+    waiters: usize,
     closed: bool,
 }
 
@@ -43,10 +52,37 @@ pub(super) enum Command {
         is_text: bool,
         payload: Vec<u8>,
     },
+    Ping {
+        stream: StreamId,
+        payload: Vec<u8>,
+    },
+    Accept {
+        stream: StreamId,
+        answer: Accept,
+    },
+    Refuse {
+        stream: StreamId,
+        response: Response,
+    },
     Close {
         stream: StreamId,
         code: Option<CloseCode>,
         reason: String,
+    },
+    CloseNow {
+        stream: StreamId,
+        code: CloseCode,
+        reason: String,
+        deadline: Duration,
+    },
+    Abort {
+        stream: StreamId,
+    },
+    Pause {
+        stream: StreamId,
+    },
+    Resume {
+        stream: StreamId,
     },
     Drain {
         deadline: Duration,
@@ -79,11 +115,11 @@ impl Handle {
         Self { shared }
     }
 
-    /// Sends a message, which is copied. If the stream is gone when the command is carried out, the loop's host gets
-    /// [`Notice::CommandFailed`](super::Notice::CommandFailed).
+    /// Sends a message, which is copied. If the stream's queue has no room for it when the command is carried out, the
+    /// loop's host gets [`Notice::MessageNotQueued`](super::Notice::MessageNotQueued).
     ///
     /// # Errors
-    /// The queue is full, or the engine gone.
+    /// The queue of commands is full, or the engine gone.
     pub fn send<'a>(&self, stream: StreamId, message: impl Into<Message<'a>>) -> Result<(), HandleError> {
         let message = message.into();
         let payload = message.as_bytes().to_vec();
@@ -92,6 +128,74 @@ impl Handle {
             is_text: message.is_text(),
             payload,
         })
+    }
+
+    /// Sends a ping of at most 125 bytes.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn ping(&self, stream: StreamId, payload: &[u8]) -> Result<(), HandleError> {
+        let payload = payload.to_vec();
+        self.shared.push(Command::Ping { stream, payload })
+    }
+
+    /// Accepts a request to open a stream: for a host that has another thread decide.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn accept(&self, stream: StreamId, answer: Accept) -> Result<(), HandleError> {
+        self.shared.push(Command::Accept { stream, answer })
+    }
+
+    /// Refuses a request to open a stream.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn refuse(&self, stream: StreamId, response: Response) -> Result<(), HandleError> {
+        self.shared.push(Command::Refuse { stream, response })
+    }
+
+    /// See [`Engine::close_now`](super::Engine::close_now).
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn close_now(
+        &self,
+        stream: StreamId,
+        code: CloseCode,
+        reason: &str,
+        deadline: Duration,
+    ) -> Result<(), HandleError> {
+        self.shared.push(Command::CloseNow {
+            stream,
+            code,
+            reason: reason.into(),
+            deadline,
+        })
+    }
+
+    /// Cuts a stream's connection; see [`Engine::abort`](super::Engine::abort).
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn abort(&self, stream: StreamId) -> Result<(), HandleError> {
+        self.shared.push(Command::Abort { stream })
+    }
+
+    /// Has a stream not read from; see [`Engine::pause`](super::Engine::pause).
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn pause(&self, stream: StreamId) -> Result<(), HandleError> {
+        self.shared.push(Command::Pause { stream })
+    }
+
+    /// Has a stream read from again.
+    ///
+    /// # Errors
+    /// The queue is full, or the engine gone.
+    pub fn resume(&self, stream: StreamId) -> Result<(), HandleError> {
+        self.shared.push(Command::Resume { stream })
     }
 
     /// Begins a stream's closing handshake.
@@ -122,6 +226,16 @@ impl Handle {
         self.shared.push(Command::Stop)
     }
 
+    /// Waits until the loop has taken what waits in the queue, but no longer than `timeout`. True if it has: then a
+    /// command may be given, though other threads may be first. Not for the loop's own thread, which would wait for
+    /// itself.
+    ///
+    /// # Errors
+    /// The engine is gone.
+    pub fn wait_for_room(&self, timeout: Duration) -> Result<bool, HandleError> {
+        self.shared.wait_for_room(timeout)
+    }
+
     /// Makes a waiting poll return with [`Notice::Woken`](super::Notice::Woken); several calls may be merged.
     pub fn wake(&self) {
         self.shared.wake.wake();
@@ -141,6 +255,7 @@ impl Shared {
             wake,
             queue: Mutex::default(),
             waiting,
+            room: Condvar::new(),
             limit_len,
             limit_bytes,
         })
@@ -154,6 +269,9 @@ impl Shared {
         let mut queue = self.lock();
         self.waiting.store(false, Ordering::Release);
         queue.bytes = 0;
+        if queue.waiters > 0 {
+            self.room.notify_all();
+        }
         std::mem::take(&mut queue.commands)
     }
 
@@ -165,6 +283,21 @@ impl Shared {
     /// From now on nothing is taken.
     pub(super) fn close(&self) {
         self.lock().closed = true;
+        self.room.notify_all();
+    }
+
+    fn wait_for_room(&self, timeout: Duration) -> Result<bool, HandleError> {
+        let mut queue = self.lock();
+        queue.waiters += 1;
+        let (mut queue, result) = self
+            .room
+            .wait_timeout_while(queue, timeout, |queue| !queue.closed && !queue.commands.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        queue.waiters -= 1;
+        if queue.closed {
+            return Err(HandleError::Closed);
+        }
+        Ok(!result.timed_out())
     }
 
     fn push(&self, command: Command) -> Result<(), HandleError> {
@@ -194,10 +327,18 @@ impl Shared {
 }
 
 impl Command {
+    /// Bytes that it holds, apart from itself.
     const fn payload_bytes(&self) -> usize {
         match self {
-            Self::Send { payload, .. } => payload.len(),
-            Self::Close { .. } | Self::Drain { .. } | Self::Stop => 0,
+            Self::Send { payload, .. } | Self::Ping { payload, .. } => payload.len(),
+            Self::Close { reason, .. } | Self::CloseNow { reason, .. } => reason.len(),
+            Self::Refuse { response, .. } => response.body_bytes(),
+            Self::Accept { .. }
+            | Self::Abort { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Drain { .. }
+            | Self::Stop => 0,
         }
     }
 }

@@ -24,6 +24,7 @@ mod options;
 mod peer;
 mod pool;
 mod reading;
+mod remote;
 mod seam;
 mod secure;
 mod slab;

@@ -6,11 +6,10 @@ use std::vec::Vec;
 use super::engine::Engine;
 use super::error::{Error, Failure};
 use super::events::{Events, Kind, Notice};
-use super::handle::Command;
 use super::id::{Key, ListenerId, Named, StreamId};
 use super::seam::{Sys, SysEvent, Token};
 use super::stream::{Flags, NEVER, Phase, Stream};
-use crate::proto::{Instant, Message};
+use crate::proto::Instant;
 
 /// Names the deadline of a drain among the timers; no listener comes this far.
 pub(super) const STOP_TOKEN: Token = Token(u64::MAX);
@@ -298,34 +297,6 @@ impl<S: Sys> Engine<S> {
             stream.fail(id, &mut self.core, &mut events.entries, Failure::Aborted);
             if stream.flags.has(Flags::GONE) {
                 self.streams.remove(key);
-            }
-        }
-    }
-
-    /// Commands of other threads.
-    fn run_commands(&mut self, events: &mut Events) {
-        for command in self.shared.take() {
-            let (stream, result) = match command {
-                Command::Send {
-                    stream,
-                    is_text,
-                    payload,
-                } => {
-                    let message = Message::from_validated(is_text, &payload);
-                    (stream, self.send(stream, message).map(drop))
-                }
-                Command::Close { stream, code, reason } => (stream, self.close(stream, code, &reason)),
-                Command::Drain { deadline } => {
-                    self.drain(deadline);
-                    continue;
-                }
-                Command::Stop => {
-                    self.stop();
-                    continue;
-                }
-            };
-            if let Err(misuse) = result {
-                events.notices.push(Notice::CommandFailed { stream, misuse });
             }
         }
     }

@@ -72,6 +72,12 @@ impl Response {
         self
     }
 
+    /// How long the body is.
+    #[cfg(feature = "engine")]
+    pub(crate) const fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     pub(crate) fn check(&self) -> Result<(), Misuse> {
         if !(200..=599).contains(&self.status) {
             return Err(Misuse::InvalidStatus);
