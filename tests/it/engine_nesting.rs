@@ -131,3 +131,25 @@ fn more_sockets_than_one_look_at_the_system_brings_are_not_forgotten() {
         messages += rig.events.iter().count();
     }
 }
+
+#[test]
+fn a_loop_that_never_waits_serves_as_well() {
+    let mut rig = Rig::new();
+    let (_, addr) = rig.listen(ListenOptions::new("127.0.0.1:0"));
+    let client = std::thread::spawn(move || {
+        let mut client = RawClient::open(addr);
+        for _ in 0..100 {
+            client.send(TEXT, b"busy");
+            assert_eq!(client.receive(), (TEXT, b"busy".to_vec()));
+        }
+    });
+    let begun = std::time::Instant::now();
+    while !client.is_finished() {
+        assert!(begun.elapsed() < PATIENCE);
+        turn(&mut rig);
+        for (stream, event) in &rig.events {
+            super::engine_support::echo(&mut rig.event_loop, stream, event);
+        }
+    }
+    client.join().unwrap();
+}

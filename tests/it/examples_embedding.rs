@@ -13,6 +13,9 @@ use wsloop::proto;
 
 use super::engine_support::{BINARY, CLOSE, PATIENCE, RawClient, frame};
 
+#[path = "../../docs/examples/many_loops.rs"]
+#[allow(unreachable_pub, dead_code, unused_attributes)]
+mod many_loops;
 #[cfg(target_os = "linux")]
 #[path = "../../docs/examples/nest_in_epoll.rs"]
 #[allow(unreachable_pub, dead_code, unused_attributes)]
@@ -94,4 +97,37 @@ fn nested_in_mio() {
 #[test]
 fn nested_in_tokio() {
     nest(nest_in_tokio::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn many_loops_share_a_port_and_all_are_served() {
+    const CLIENTS: u8 = 64;
+    let (addr, workers) = many_loops::start("127.0.0.1:0", 4).unwrap();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| RawClient::open(addr)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(BINARY, &[number as u8]);
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.receive(), (BINARY, vec![number as u8]));
+    }
+    for worker in &workers {
+        worker.handle.drain(PATIENCE).unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(client.receive(), (CLOSE, 1001_u16.to_be_bytes().to_vec()));
+        client.send(CLOSE, &1001_u16.to_be_bytes());
+        assert!(client.at_end());
+    }
+    drop(clients);
+    let accepted: Vec<u64> = workers
+        .into_iter()
+        .map(|worker| worker.thread.join().unwrap().unwrap())
+        .collect();
+    assert_eq!(accepted.iter().sum::<u64>(), u64::from(CLIENTS));
+    // That all 64 go to one of four by chance is less likely than that memory flips a bit.
+    assert!(
+        accepted.iter().filter(|accepted| **accepted > 0).count() > 1,
+        "{accepted:?}"
+    );
 }
