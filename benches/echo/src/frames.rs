@@ -64,3 +64,27 @@ pub fn payload(text: bool, length: usize) -> Vec<u8> {
     }
     text.into_bytes()
 }
+
+/// A server's whole, unfragmented frame at the start of the bytes: its opcode, and where its payload lies.
+pub fn server_frame(bytes: &[u8]) -> Result<Option<(u8, std::ops::Range<usize>)>, ()> {
+    let [first, second, rest @ ..] = bytes else {
+        return Ok(None);
+    };
+    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
+        return Err(());
+    }
+    let (start, length) = match second {
+        126 => (
+            4,
+            rest.first_chunk()
+                .map(|length| usize::from(u16::from_be_bytes(*length))),
+        ),
+        127 => (
+            10,
+            rest.first_chunk().map(|length| u64::from_be_bytes(*length) as usize),
+        ),
+        length => (2, Some(usize::from(*length))),
+    };
+    let Some(length) = length else { return Ok(None) };
+    Ok((bytes.len() - start >= length).then_some((first & 15, start..start + length)))
+}

@@ -5,7 +5,6 @@ mod client;
 mod handshakes;
 
 use std::error::Error;
-use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +13,9 @@ use mio::{Events, Interest, Poll, Token};
 use rustls::ClientConfig;
 
 use crate::arguments::Arguments;
-use crate::{frames, tls};
+use crate::{frames, process, tls};
 use client::Client;
+pub use client::{new_session, prove};
 
 /// What is asked of the load.
 struct Load {
@@ -77,7 +77,7 @@ fn echo(load: &Load, batch: &[u8], answer: &[u8]) -> Result<(), Box<dyn Error>> 
     let mut events = Events::with_capacity(1024);
     let mut clients = Vec::with_capacity(load.connections);
     for number in 0..load.connections {
-        let mut client = Client::connect(load, batch, answer)?;
+        let mut client = Client::connect(load, number as u64, batch, answer)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(client.stream(), Token(number), interest)?;
         clients.push(client);
@@ -110,11 +110,11 @@ fn echo(load: &Load, batch: &[u8], answer: &[u8]) -> Result<(), Box<dyn Error>> 
         let now = Instant::now();
         match window_began {
             None if now - began >= load.warm => {
-                (window_began, rounds_before, cpu_before) = (Some(now), rounds, cpu_ns(load.pid));
+                (window_began, rounds_before, cpu_before) = (Some(now), rounds, process::cpu_ns(load.pid));
                 times.clear();
             }
             Some(then) if now - then >= load.window => {
-                let cpu = cpu_ns(load.pid) - cpu_before;
+                let cpu = process::cpu_ns(load.pid) - cpu_before;
                 report(load, rounds - rounds_before, cpu, now - then, &mut times);
                 return Ok(());
             }
@@ -137,16 +137,4 @@ fn report(load: &Load, rounds: u64, cpu_ns: u64, time: Duration, times: &mut [Du
         at(0.50),
         at(0.99)
     );
-}
-
-/// User and system time of all threads of a process, as its scheduler knows it.
-fn cpu_ns(pid: u32) -> u64 {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return 0;
-    };
-    threads
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum()
 }

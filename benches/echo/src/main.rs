@@ -4,9 +4,13 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arguments;
+mod dial;
 mod frames;
+mod hold;
 mod load;
+mod process;
 mod serve;
+mod soak;
 mod tls;
 
 use std::error::Error;
@@ -19,7 +23,11 @@ const USAGE: &str = "usage: wsloop-echo COMMAND
   certificate CERT.pem KEY.pem                    makes a certificate for localhost
   load ADDRESS --pid PID --payload BYTES [--kind binary|text] [--connections N] [--in-flight N] [--plain]
        [--warm-ms N] [--window-ms N] [--handshakes] [--latency] [--tls CERT.pem]
-                                                  one line of JSON: what the server with PID did, and its CPU time";
+                                                  one line of JSON: what the server with PID did, and its CPU time
+  hold ADDRESS [--connections N] [--talk] [--tls CERT.pem]
+                                                  `ready`, when all are open; holds them until standard input ends
+  soak ADDRESS --pid PID [--seconds N] [--idle N] [--busy N] [--hostile N]
+                                                  a line of JSON a second";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = Arguments::new(std::env::args().skip(1));
@@ -30,6 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Some("certificate") => tls::make_certificate(&arguments.needed("CERT.pem")?, &arguments.needed("KEY.pem")?),
+        Some("hold") => hold::run(&mut arguments),
+        Some("soak") => soak::run(&mut arguments),
         Some("load") => load::run(&mut arguments),
         _ => Err(USAGE.into()),
     }

@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::Load;
+use crate::dial;
 use crate::frames::REQUEST;
 
 pub struct Client {
@@ -21,13 +22,17 @@ pub struct Client {
 
 impl Client {
     /// Connects, shakes hands and compares the echo of a batch, waiting for each step.
-    pub fn connect(load: &Load, batch: &[u8], answer: &[u8]) -> Result<Self, Box<dyn Error>> {
-        let mut stream = std::net::TcpStream::connect(load.address)?;
-        stream.set_nodelay(true)?;
+    pub fn connect(load: &Load, number: u64, batch: &[u8], answer: &[u8]) -> Result<Self, Box<dyn Error>> {
+        let mut stream = dial::connect(load.address, number)?;
         let mut tls = load.tls.as_ref().map(new_session).transpose()?;
         match &mut tls {
-            Some(tls) => prove(load, &mut rustls::Stream::new(&mut **tls, &mut stream), batch, answer)?,
-            None => prove(load, &mut stream, batch, answer)?,
+            Some(tls) => prove(
+                load.plain,
+                &mut rustls::Stream::new(&mut **tls, &mut stream),
+                batch,
+                answer,
+            )?,
+            None => prove(load.plain, &mut stream, batch, answer)?,
         }
         stream.set_nonblocking(true)?;
         Ok(Self {
@@ -125,8 +130,9 @@ fn opened(tls: &mut ClientConnection, mut sealed: &[u8]) -> io::Result<usize> {
     Ok(bytes)
 }
 
-fn prove(load: &Load, stream: &mut (impl Read + Write), batch: &[u8], answer: &[u8]) -> Result<(), Box<dyn Error>> {
-    if !load.plain {
+/// Shakes hands, unless the server is a plain one, sends a batch and compares the echo.
+pub fn prove(plain: bool, stream: &mut (impl Read + Write), batch: &[u8], answer: &[u8]) -> Result<(), Box<dyn Error>> {
+    if !plain {
         stream.write_all(REQUEST)?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

@@ -9,8 +9,9 @@ use mio::{Events, Interest, Poll, Token};
 use rustls::ClientConnection;
 
 use super::client::new_session;
-use super::{Load, cpu_ns, report};
+use super::{Load, report};
 use crate::frames::REQUEST;
+use crate::process::cpu_ns;
 
 struct Dial {
     stream: TcpStream,
