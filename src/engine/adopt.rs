@@ -181,6 +181,7 @@ impl<S: Sys> Engine<S> {
             End::Client(_) => stream.start_transport(id, core, sink),
         });
         stream.mark_dirty(id, &mut self.core.dirty);
+        stream.begin_watch(id, &mut self.core);
         stream.mark_ready(id, &mut self.core);
         stream.rearm(id, &mut self.core);
         self.streams.insert(id.key(), stream);

@@ -123,6 +123,9 @@ impl<S: Sys> Engine<S> {
     pub fn resume(&mut self, stream: StreamId) -> Result<(), Misuse> {
         let (state, core) = self.find(stream)?;
         state.flags.clear(Flags::PAUSED);
+        if state.is_watched() {
+            state.touch(stream, core);
+        }
         state.mark_ready(stream, core);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::vec::Vec;
 
 use super::events::Entry;
 use super::id::StreamId;
+use super::keep_alive::{Probe, Tick, Uses};
 use super::options::Config;
 use super::pool::Pool;
 use super::seam::Sys;
@@ -19,6 +20,12 @@ pub(super) struct Core<S> {
     pub(super) now: Instant,
     pub(super) timers: Timers,
     pub(super) pool: Pool,
+    /// `now` in ticks, for what is noted again and again (see `keep_alive`).
+    pub(super) tick: Tick,
+    /// Pings of ours that wait for their pongs, and streams that are closed for having been idle.
+    pub(super) probes: BTreeMap<StreamId, Probe>,
+    /// When the streams that have an idle time-out were used last.
+    pub(super) uses: Uses,
     /// Streams whose sockets may hold bytes that are not read, in the order in which they will be.
     pub(super) ready: VecDeque<StreamId>,
     /// Streams that may have something to send, each once (`Flags::DIRTY`).
@@ -49,6 +56,8 @@ pub struct Counters {
     pub ended: u64,
     /// Messages that the host sent and that were queued.
     pub messages_sent: u64,
+    /// Messages that were received, those in chunks when their last came.
+    pub messages_received: u64,
     /// Messages that were dropped because a stream's queue was full (`SlowReader::DropNewest`), or with the queue of a
     /// stream that was closed at once (`SlowReader::Close`, `close_now`).
     pub messages_dropped: u64,
@@ -61,6 +70,9 @@ impl<S: Sys> Core<S> {
             sys,
             config,
             now,
+            tick: Tick::of(now),
+            probes: BTreeMap::new(),
+            uses: Uses::default(),
             timers: Timers::new(),
             pool: Pool::new(),
             ready: VecDeque::new(),
@@ -77,6 +89,7 @@ impl<S: Sys> Core<S> {
     /// Looks at the clock.
     pub(super) fn refresh(&mut self) -> Instant {
         self.now = self.sys.now();
+        self.tick = Tick::of(self.now);
         self.now
     }
 }

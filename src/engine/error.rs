@@ -195,6 +195,10 @@ pub enum Phase {
     Proxy,
     /// The TLS handshake (`ListenOptions::tls_timeout`, `ConnectOptions::tls_timeout`).
     Tls,
+    /// A sign of life, most often the answer to a ping ([`KeepAlive::timeout`](super::KeepAlive::timeout)).
+    Pong,
+    /// A use of the stream (`ListenOptions::idle_timeout`, `ConnectOptions::idle_timeout`).
+    Idle,
 }
 
 impl fmt::Display for Failure {
@@ -217,6 +221,8 @@ impl fmt::Display for Failure {
             Self::TimedOut(Phase::Proxy) => formatter.write_str("the proxy did not answer in time"),
             Self::TimedOut(Phase::Dial) => formatter.write_str("connecting timed out"),
             Self::TimedOut(Phase::Tls) => formatter.write_str("the TLS handshake timed out"),
+            Self::TimedOut(Phase::Pong) => formatter.write_str("the peer gave no sign of life"),
+            Self::TimedOut(Phase::Idle) => formatter.write_str("nobody used the stream for too long"),
             Self::Aborted => formatter.write_str("the connection was cut by this side"),
         }
     }

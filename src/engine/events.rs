@@ -1,6 +1,7 @@
 //! The queue of events, which the host owns, and the arena that their payloads lie in.
 
 use std::boxed::Box;
+use std::time::Duration;
 use std::vec::Vec;
 
 use super::error::{Failure, IoFailure, Misuse};
@@ -90,6 +91,9 @@ pub(super) enum Kind {
     },
     Ping(Place),
     Pong(Place),
+    RoundTrip {
+        nanos: u64,
+    },
     HighWater {
         queued_bytes: usize,
     },
@@ -188,6 +192,12 @@ pub enum Event<'a> {
     Ping(&'a [u8]),
     /// A pong; comes only if the options ask for control events.
     Pong(&'a [u8]),
+    /// A ping of the engine's own was answered: one of [`KeepAlive`](super::KeepAlive), or asked for by
+    /// [`measure_round_trip`](super::Engine::measure_round_trip).
+    RoundTrip {
+        /// From when the ping was sent, or queued behind what the peer was slow to take, until its pong was read.
+        time: Duration,
+    },
     /// More bytes wait to be sent than the stream's high-water mark, after as much was written as the system took.
     HighWater {
         /// Bytes that wait.
@@ -364,6 +374,9 @@ impl<'a> Iterator for Iter<'a> {
             }
             Kind::Ping(place) => Event::Ping(place.of(&events.control)),
             Kind::Pong(place) => Event::Pong(place.of(&events.control)),
+            Kind::RoundTrip { nanos } => Event::RoundTrip {
+                time: Duration::from_nanos(*nanos),
+            },
             Kind::HighWater { queued_bytes } => Event::HighWater {
                 queued_bytes: *queued_bytes,
             },

@@ -19,6 +19,7 @@ mod events;
 mod facts;
 mod handle;
 mod id;
+mod keep_alive;
 mod listener;
 mod options;
 mod peer;
@@ -42,6 +43,7 @@ pub use error::{Error, Failure, IoFailure, Misuse, Phase, RedirectError};
 pub use events::{Chunk, Event, Events, Iter, Notice};
 pub use handle::{Handle, HandleError};
 pub use id::{ListenerId, StreamId};
+pub use keep_alive::KeepAlive;
 pub use options::{Config, ConnectOptions, ListenOptions, Proxy, QueueOptions, SlowReader};
 pub use seam::{Address, FileId, Files, OpenMode, Signal, SocketOptions, Sys, SysEvent, Token, Wake};
 #[cfg(feature = "tls")]

@@ -1,16 +1,20 @@
-//! A peer's address in 23 bytes, where [`SocketAddr`] takes 32: every idle connection has one. That of a Unix socket has
+//! A peer's address in 19 bytes, where [`SocketAddr`] takes 32: every idle connection has one. That of a Unix socket has
 //! no name worth keeping: clients don't bind theirs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::error::Misuse;
 use super::seam::Address;
 
+/// Where the scope is kept. Only link-local addresses (`fe80::/10`) have one, and RFC 4291 section 2.5.6 makes their bits
+/// from the 11th to the 64th zero.
+const SCOPE: std::ops::Range<usize> = 2..6;
+
 /// An address that may not be known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer {
+    /// Of a link-local IPv6 address, the scope stands in bytes that such an address has no use for (see `SCOPE`).
     ip: [u8; 16],
-    scope_id: [u8; 4],
     port: [u8; 2],
     kind: Kind,
 }
@@ -26,7 +30,6 @@ enum Kind {
 impl Peer {
     pub(super) const UNKNOWN: Self = Self {
         ip: [0; 16],
-        scope_id: [0; 4],
         port: [0; 2],
         kind: Kind::Unknown,
     };
@@ -42,8 +45,14 @@ impl Peer {
                 Ok(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)))
             }
             Kind::V6 => {
-                let scope_id = u32::from_be_bytes(self.scope_id);
-                Ok(SocketAddrV6::new(Ipv6Addr::from(self.ip), port, 0, scope_id).into())
+                let mut ip = self.ip;
+                let mut scope_id = [0; 4];
+                if Ipv6Addr::from(ip).is_unicast_link_local() {
+                    scope_id.copy_from_slice(&ip[SCOPE]);
+                    ip[SCOPE].fill(0);
+                }
+                let scope_id = u32::from_be_bytes(scope_id);
+                Ok(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, scope_id).into())
             }
         }
     }
@@ -55,18 +64,18 @@ impl From<SocketAddr> for Peer {
             port: addr.port().to_be_bytes(),
             ..Self::UNKNOWN
         };
-        match addr.ip() {
-            IpAddr::V4(ip) => {
+        match addr {
+            SocketAddr::V4(addr) => {
                 peer.kind = Kind::V4;
-                peer.ip[..4].copy_from_slice(&ip.octets());
+                peer.ip[..4].copy_from_slice(&addr.ip().octets());
             }
-            IpAddr::V6(ip) => {
+            SocketAddr::V6(addr) => {
                 peer.kind = Kind::V6;
-                peer.ip = ip.octets();
+                peer.ip = addr.ip().octets();
+                if addr.ip().is_unicast_link_local() {
+                    peer.ip[SCOPE].copy_from_slice(&addr.scope_id().to_be_bytes());
+                }
             }
-        }
-        if let SocketAddr::V6(addr) = addr {
-            peer.scope_id = addr.scope_id().to_be_bytes();
         }
         peer
     }
@@ -98,11 +107,13 @@ mod tests {
             "255.1.2.3:65535",
             "[::1]:80",
             "[fe80::1%7]:9001",
+            "[febf::2]:9002",
+            "[fec0:1:2:3::2]:9002",
             "[::ffff:1.2.3.4]:5",
         ] {
             let addr: SocketAddr = text.parse().unwrap();
             assert_eq!(Peer::from(addr).addr(), Ok(addr), "{text}");
         }
-        assert_eq!(size_of::<Peer>(), 23);
+        assert_eq!(size_of::<Peer>(), 19);
     }
 }

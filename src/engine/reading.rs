@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::io;
 
 use super::core::Core;
-use super::error::Failure;
+use super::error::{Failure, Phase as WaitedFor};
 use super::events::{ChunkFlags, Entry, Events, Kind, Place};
 use super::id::StreamId;
 use super::seam::Sys;
@@ -115,6 +115,8 @@ impl<S: Sys> Stream<S> {
     #[inline]
     pub(super) fn handle_bytes(&mut self, id: StreamId, core: &mut Core<S>, events: &mut Events, count: usize) {
         let start = events.used;
+        self.heard = core.tick;
+        let mut messages = 0;
         let Events {
             arena,
             used,
@@ -133,6 +135,7 @@ impl<S: Sys> Stream<S> {
         loop {
             let before = input.consumed();
             self.conn.take_whole(&mut input, |is_text, end, len| {
+                messages += 1;
                 let place = Place::before(start + end, len);
                 let kind = Kind::Message { is_text, place };
                 entries.push(Entry { stream: id, kind });
@@ -145,6 +148,7 @@ impl<S: Sys> Stream<S> {
             };
             match event {
                 proto::Event::Message(message) => {
+                    messages += 1;
                     let is_text = message.as_message().is_text();
                     let kind = if message.is_borrowed() {
                         *used = start + input.consumed();
@@ -161,6 +165,7 @@ impl<S: Sys> Stream<S> {
                     entries.push(Entry { stream: id, kind });
                 }
                 proto::Event::Chunk(chunk) => {
+                    messages += u64::from(chunk.is_last());
                     let flags = ChunkFlags::of(&chunk);
                     let kind = if chunk.is_borrowed() {
                         *used = start + input.consumed();
@@ -179,6 +184,10 @@ impl<S: Sys> Stream<S> {
         }
         if let Some(buffer) = self.conn.reclaim_input() {
             core.pool.give(buffer);
+        }
+        if messages > 0 {
+            core.counters.messages_received += messages;
+            self.note_use(id, core);
         }
     }
 
@@ -247,6 +256,7 @@ impl<S: Sys> Stream<S> {
             proto::Event::Opened(opened) => {
                 self.leave_handshake();
                 self.dial = None;
+                self.begin_watch(id, core);
                 entries.push(Entry {
                     stream: id,
                     kind: Kind::Opened(opened),
@@ -264,13 +274,22 @@ impl<S: Sys> Stream<S> {
                 }
             }
             proto::Event::Pong(payload) => {
-                if self.profile.options.control_events {
+                if let Some(nanos) = self.take_round_trip(id, core, payload.as_bytes()) {
+                    entries.push(Entry {
+                        stream: id,
+                        kind: Kind::RoundTrip { nanos },
+                    });
+                } else if self.profile.options.control_events {
                     let place = keep(control, payload.as_bytes());
                     entries.push(Entry {
                         stream: id,
                         kind: Kind::Pong(place),
                     });
                 }
+            }
+            proto::Event::Closed(_) if self.is_closed_for_idleness(id, core) => {
+                let idle = Failure::TimedOut(WaitedFor::Idle);
+                self.end(id, core, entries, Kind::Failed(Box::new(idle)));
             }
             proto::Event::Closed(closed) => self.end(id, core, entries, Kind::Closed(Box::new(closed))),
             proto::Event::Failed(proto::Failure::Refused(refusal)) if self.follow(id, core, entries, &refusal) => {}
@@ -279,6 +298,11 @@ impl<S: Sys> Stream<S> {
                     self.flags.set(Flags::CUT);
                 }
                 let failure = match (failure, lost) {
+                    (proto::Failure::Lost | proto::Failure::TimedOut(_), _)
+                        if self.is_closed_for_idleness(id, core) =>
+                    {
+                        Failure::TimedOut(WaitedFor::Idle)
+                    }
                     (proto::Failure::Lost, Some(error)) => Failure::Io(error.into()),
                     (failure, _) => Failure::Protocol(failure),
                 };

@@ -10,6 +10,7 @@ use super::dial::Dial;
 use super::error::Failure;
 use super::events::{Entry, Kind};
 use super::id::{ListenerId, StreamId};
+use super::keep_alive::Tick;
 use super::options::StreamOptions;
 use super::peer::Peer;
 use super::seam::Sys;
@@ -45,6 +46,8 @@ pub(super) struct Stream<S: Sys> {
     pub(super) deadline: Instant,
     pub(super) flags: Flags,
     pub(super) phase: Phase,
+    /// When something of the peer's was read last.
+    pub(super) heard: Tick,
     /// Which of the attempts to connect brought the socket: its token says so. 0 for an accepted one.
     pub(super) attempt: u8,
 }
@@ -145,6 +148,7 @@ impl<S: Sys> Stream<S> {
             deadline: NEVER,
             flags: Flags::NONE,
             phase,
+            heard: Tick::ZERO,
             attempt: 0,
         }
     }
@@ -199,7 +203,11 @@ impl<S: Sys> Stream<S> {
             due = due.min(protocol);
         }
         if due == NEVER {
-            core.timers.release(&mut self.armed);
+            if self.is_watched() {
+                self.rearm_watch(id, core);
+            } else {
+                core.timers.release(&mut self.armed);
+            }
         } else {
             core.timers.arm(&mut self.armed, id.token(), Some(due));
         }
@@ -223,6 +231,7 @@ impl<S: Sys> Stream<S> {
         sink.push(Entry { stream: id, kind: last });
         core.ended.push(id);
         core.adopted.remove(&id);
+        core.probes.remove(&id);
         core.counters.ended += 1;
     }
 

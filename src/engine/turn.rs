@@ -196,6 +196,10 @@ impl<S: Sys> Engine<S> {
         }
         if (writable || closed) && stream.flags.has(Flags::BLOCKED) {
             stream.flags.clear(Flags::BLOCKED);
+            if writable {
+                // The peer has taken something.
+                stream.heard = self.core.tick;
+            }
             stream.flush(id, &mut self.core, &mut events.entries);
             if stream.phase == Phase::Ending {
                 self.settle(id, events);
@@ -340,6 +344,8 @@ impl<S: Sys> Stream<S> {
         } else if self.phase == Phase::Live && self.conn.poll_timeout().is_some_and(|due| due <= now) {
             self.conn.handle_timeout(now);
             self.drain_connection(id, core, events, None);
+        } else if self.is_watched() {
+            self.watch(id, core, &mut events.entries);
         }
         self.rearm(id, core);
         false

@@ -94,6 +94,7 @@ impl<S: Sys> Stream<S> {
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += 1;
+        self.note_use(id, core);
         Ok(self.queued(high_water))
     }
 
@@ -121,6 +122,7 @@ impl<S: Sys> Stream<S> {
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += u64::from(last);
+        self.note_use(id, core);
         Ok(self.queued(high_water))
     }
 

@@ -317,6 +317,12 @@ impl Connection {
         matches!(self.stage, Stage::Closed)
     }
 
+    /// Whether a part of a frame or message has come and the rest has not.
+    #[must_use]
+    pub fn is_amid_message(&self) -> bool {
+        !(self.reading.is_between_frames() && self.assembly.is_idle())
+    }
+
     /// Whether more bytes of the peer's would be of use. Not while the host owes an answer to a request, nor after the
     /// end.
     #[must_use]

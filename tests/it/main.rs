@@ -182,6 +182,9 @@ mod engine_support;
 // The engine: TLS, both sides.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod engine_tls;
+// The engine: keep-alive, round trips, idle streams.
+#[cfg(feature = "net")]
+mod engine_time;
 // The engine: commands from other threads.
 #[cfg(feature = "net")]
 mod engine_threads;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::super::error::Error;
+use super::super::keep_alive::KeepAlive;
 use super::super::seam::{Address, SocketOptions};
 use super::headers::Header;
 use super::url::{Url, bare_host, without_userinfo};
@@ -292,6 +293,24 @@ impl ConnectOptions {
     #[must_use]
     pub const fn tls_timeout(mut self, timeout: Duration) -> Self {
         self.stream.tls_timeout = timeout;
+        self
+    }
+
+    /// Sends pings to a peer that is silent, and ends the stream if it stays so; default none.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.stream.keep_alive = Some(keep_alive.bounded());
+        self
+    }
+
+    /// Closes a stream that nobody uses for so long: no message was sent or received, nor a part of one. The peer gets
+    /// Close 1001 (going away), and the stream ends with
+    /// [`Failure::TimedOut(Phase::Idle)`](crate::engine::Phase::Idle) when the peer has answered, or has had its time to.
+    /// Pings and pongs are no use; while the host [pauses](crate::engine::Engine::pause) the stream its time stands still.
+    /// Default none; no more than 24 days.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.stream.idle_timeout = Some(timeout.min(KeepAlive::MAX));
         self
     }
 

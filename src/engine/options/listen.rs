@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::Error;
+use super::super::keep_alive::KeepAlive;
 use super::super::seam::{Address, SocketOptions};
 use super::{QueueOptions, StreamOptions};
 use crate::proto;
@@ -87,6 +88,24 @@ impl ListenOptions {
     #[must_use]
     pub const fn requests(mut self, handed_over: bool) -> Self {
         self.stream.requests = handed_over;
+        self
+    }
+
+    /// Sends pings to a peer that is silent, and ends the stream if it stays so; default none.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.stream.keep_alive = Some(keep_alive.bounded());
+        self
+    }
+
+    /// Closes a stream that nobody uses for so long: no message was sent or received, nor a part of one. The peer gets
+    /// Close 1001 (going away), and the stream ends with
+    /// [`Failure::TimedOut(Phase::Idle)`](crate::engine::Phase::Idle) when the peer has answered, or has had its time to.
+    /// Pings and pongs are no use; while the host [pauses](crate::engine::Engine::pause) the stream its time stands still.
+    /// Default none; no more than 24 days.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.stream.idle_timeout = Some(timeout.min(KeepAlive::MAX));
         self
     }
 

@@ -16,6 +16,7 @@ pub use connect::ConnectOptions;
 pub use listen::ListenOptions;
 pub use proxy::Proxy;
 
+use super::keep_alive::KeepAlive;
 use crate::proto;
 
 /// What holds for a whole engine.
@@ -100,6 +101,16 @@ pub(in crate::engine) struct StreamOptions {
     pub(in crate::engine) chunks: bool,
     pub(in crate::engine) subprotocols: Vec<String>,
     pub(in crate::engine) tls_timeout: Duration,
+    pub(in crate::engine) keep_alive: Option<KeepAlive>,
+    pub(in crate::engine) idle_timeout: Option<Duration>,
+}
+
+impl StreamOptions {
+    /// Whether an open stream has deadlines.
+    #[inline]
+    pub(in crate::engine) const fn is_watched(&self) -> bool {
+        self.keep_alive.is_some() || self.idle_timeout.is_some()
+    }
 }
 
 impl Default for StreamOptions {
@@ -112,6 +123,8 @@ impl Default for StreamOptions {
             chunks: false,
             subprotocols: Vec::new(),
             tls_timeout: Duration::from_secs(10),
+            keep_alive: None,
+            idle_timeout: None,
         }
     }
 }
