@@ -16,6 +16,8 @@ mod host;
 mod loopback;
 // Draws what a client is going to do, and what it must hear.
 mod plan;
+// Dials through naive proxies, and redirects.
+mod tunnels;
 // The simulated world itself: its edges, its pipes, its files.
 mod world;
 
