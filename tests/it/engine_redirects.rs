@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wsloop::engine::{ConnectOptions, Event, Events, Failure, ListenOptions, Proxy, RedirectError};
+use wsloop::engine::{ConnectOptions, Event, Events, Failure, ListenOptions, Proxy, RedirectError, SocketOptions};
 use wsloop::proto;
 
 use super::dialing_support::{Naive, converse, dial};
@@ -55,6 +55,49 @@ fn a_stream_ends_up_where_it_is_sent() {
         );
         assert_eq!(rig.event_loop.peer_addr(stream).unwrap(), last.addr);
         converse(&mut rig, stream);
+    }
+}
+
+/// What is left of the first socket must not be taken for the second's: its end, its reset, a request that it never took.
+#[test]
+fn a_redirect_is_followed_whatever_becomes_of_the_first_connection() {
+    let last = echo_server();
+    let location = format!("ws://{}/", last.addr);
+    // The answer ends with the connection.
+    let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n");
+    let ended = Naive::answering("127.0.0.2", move |_| format!("{head}and a body"));
+    let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n");
+    let reset = Naive::on("127.0.0.2", move |talk| {
+        talk.read_head();
+        talk.write(head.as_bytes());
+        let socket = socket2::SockRef::from(&talk.socket);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    let answer = to(&location);
+    let unread = Naive::on("127.0.0.2", move |talk| {
+        talk.read(100);
+        talk.write(answer.as_bytes());
+        // Closes when the client has: its request stays unread.
+        let mut socket = &talk.socket;
+        while std::io::Write::write_all(&mut socket, b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let mut rig = Rig::new();
+    let small = SocketOptions {
+        send_buffer_bytes: Some(4096),
+        ..SocketOptions::default()
+    };
+    for (server, filler) in [(&ended, 1), (&reset, 1), (&unread, 8_000_000)] {
+        let heavy = options(server).sensitive_header("X-Filler", "x".repeat(filler));
+        let stream = dial(&mut rig, heavy.socket(small.clone())).unwrap();
+        converse(&mut rig, stream);
+        rig.event_loop.close(stream, None, "").unwrap();
+        rig.until(|_, from, event| match event {
+            Event::Closed(_) if from == stream => Some(()),
+            Event::Failed(failure) => panic!("{failure}"),
+            _ => None,
+        });
     }
 }
 

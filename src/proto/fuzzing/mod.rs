@@ -26,6 +26,7 @@ mod talk;
 mod talker;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 #[cfg(test)]
 mod written;
 #[cfg(test)]
@@ -43,6 +44,7 @@ const TARGETS: &[(&str, Body)] = &[
     ("frames", frames),
     ("request", request),
     ("response", response),
+    ("tunnel", tunnel),
     ("utf8", utf8),
     ("close", close),
     ("sending", sending),
@@ -98,6 +100,13 @@ pub fn response(data: &[u8]) {
         return;
     }
     check_cuts(Start::Client, input, choice);
+}
+
+/// What a proxy answers. The first byte chooses its kind and whether there are credentials, and seeds the cuts.
+pub fn tunnel(data: &[u8]) {
+    if let Some((&choice, answer)) = data.split_first() {
+        tunnel::check(choice, answer);
+    }
 }
 
 /// Text in pieces. The first byte seeds the cuts.

@@ -9,6 +9,7 @@ use super::written_compressed::{deflate, handshakes, inflate};
 pub(super) fn written() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     [
         handshakes(),
+        tunnel(),
         utf8(),
         close(),
         sending(),
@@ -21,6 +22,32 @@ pub(super) fn written() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 }
 
 pub(super) type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;
+
+fn tunnel() -> Seeds {
+    let socks = &b"\x05\x00\x05\x00\x00"[..];
+    [
+        (
+            "connected",
+            4,
+            &b"HTTP/1.1 200 Connection established\r\nVia: a\r\n\r\nthe server's"[..],
+        ),
+        ("hinted", 8, b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.0 299 Fine\n\n"),
+        (
+            "unauthorized",
+            6,
+            b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\n\r\n",
+        ),
+        ("switched", 12, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+        ("socks_ipv4", 5, &[socks, b"\x01\x7f\x00\x00\x01\x04\x38more"].concat()),
+        ("socks_ipv6", 5, &[socks, &[4], &[0; 18]].concat()),
+        ("socks_name", 5, &[socks, b"\x03\x04name\x04\x38"].concat()),
+        ("socks_refused", 9, b"\x05\x00\x05\x05\x00\x01"),
+        ("socks_credentials", 7, b"\x05\x02\x01\x00\x05\x00\x00\x03\x00\x00\x00"),
+        ("socks_no_method", 1, b"\x05\xff"),
+    ]
+    .map(|(name, choice, bytes)| ("tunnel", name, [&[choice], bytes].concat()))
+    .to_vec()
+}
 
 fn utf8() -> Seeds {
     let long = "so wide a text that it is read by vectors: €".repeat(3);
