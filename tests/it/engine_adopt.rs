@@ -1,7 +1,7 @@
 //! Sockets that somebody else accepted, connected or listens on.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -138,6 +138,82 @@ fn a_socket_is_adopted_after_its_handshake_with_the_first_frame_read() {
             }
         }
     }
+}
+
+/// Answers one request as an HTTP server does: with a page, or, where WebSockets are, with 101 and its socket and all
+/// that it has read too much.
+fn http_server(socket: TcpStream) -> Option<(TcpStream, Vec<u8>)> {
+    let mut reader = BufReader::new(socket);
+    let (mut first, mut key) = (String::new(), String::new());
+    reader.read_line(&mut first).unwrap();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end().split_once(": ") {
+            Some(("Sec-WebSocket-Key", value)) => key = tungstenite::handshake::derive_accept_key(value.as_bytes()),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let read_too_much = reader.buffer().to_vec();
+    let mut socket = reader.into_inner();
+    if first.starts_with("GET /chat") {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
+        write!(socket, "{head}\r\nSec-WebSocket-Accept: {key}\r\n\r\n").unwrap();
+        return Some((socket, read_too_much));
+    }
+    write!(socket, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    None
+}
+
+#[test]
+fn an_http_server_hands_over_what_it_has_upgraded() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut rig = Rig::new();
+
+    let mut page = TcpStream::connect(addr).unwrap();
+    page.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert!(http_server(listener.accept().unwrap().0).is_none());
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("hi"));
+
+    // One that does not wait for the answer: the server has its first frame in hand.
+    let mut hasty = TcpStream::connect(addr).unwrap();
+    hasty.set_read_timeout(Some(PATIENCE)).unwrap();
+    hasty
+        .write_all(&[request().as_bytes(), &frame(TEXT, b"at once")].concat())
+        .unwrap();
+    let (socket, read) = http_server(listener.accept().unwrap().0).unwrap();
+    assert!(!read.is_empty());
+    rig.event_loop
+        .adopt(socket.into(), server().received(read).after_handshake())
+        .unwrap();
+    serve(&mut rig, 1);
+    assert!(read_head(&mut hasty).starts_with("HTTP/1.1 101 "));
+    assert_eq!(read_frame(&mut hasty), b"at once");
+
+    // And one that knows the protocol from end to end.
+    let client = std::thread::spawn(move || {
+        let (mut client, _) =
+            tungstenite::client(format!("ws://{addr}/chat"), TcpStream::connect(addr).unwrap()).unwrap();
+        client.send(tungstenite::Message::text("in good order")).unwrap();
+        assert_eq!(client.read().unwrap(), tungstenite::Message::text("in good order"));
+        client.close(None).unwrap();
+        while client.read().is_ok() {}
+    });
+    let (socket, read) = http_server(listener.accept().unwrap().0).unwrap();
+    let stream = rig
+        .event_loop
+        .adopt(socket.into(), server().received(read).after_handshake())
+        .unwrap();
+    rig.until(|event_loop, of, event| {
+        echo(event_loop, of, event);
+        (of == stream && matches!(event, Event::Closed(_))).then_some(())
+    });
+    rig.until_true(|event_loop, _| event_loop.stream_count() == 1);
+    client.join().unwrap();
 }
 
 #[test]
