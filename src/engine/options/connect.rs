@@ -265,7 +265,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Limits and time-outs of the protocol, and compression; see [`ListenOptions::protocol`].
+    /// Limits and time-outs of the protocol, and compression; see
+    /// [`ListenOptions::protocol`](super::ListenOptions::protocol).
     #[must_use]
     pub fn protocol(mut self, config: Arc<proto::Config>) -> Self {
         self.stream.protocol = config;
