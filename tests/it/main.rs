@@ -164,6 +164,9 @@ mod engine_bounds;
 // Messages in chunks through the loop.
 #[cfg(feature = "net")]
 mod engine_chunks;
+// The engine: how often the system is called for an echo.
+#[cfg(feature = "net")]
+mod engine_calls;
 // The engine: compressed messages.
 #[cfg(all(feature = "net", feature = "deflate"))]
 mod engine_deflate;
