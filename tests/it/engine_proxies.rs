@@ -261,6 +261,20 @@ fn a_proxy_has_the_time_of_the_dial_to_answer() {
         let hurried = options(proxy).dial_timeout(Duration::from_millis(300));
         assert_eq!(dial(&mut rig, hurried).unwrap_err(), Failure::TimedOut(Phase::Proxy));
     }
+    // The delay after which another address would be tried has no meaning for the answer.
+    let server = echo_server();
+    let thoughtful = Naive::on("127.0.0.1", move |talk| {
+        talk.read_head();
+        std::thread::sleep(Duration::from_millis(300));
+        talk.write(b"HTTP/1.1 200 OK\r\n\r\n");
+        talk.splice(server.addr);
+    });
+    let addresses = [thoughtful.addr, silent.addr];
+    let impatient = options(http(&thoughtful))
+        .addresses(addresses)
+        .attempt_delay(Duration::ZERO);
+    let stream = dial(&mut rig, impatient).unwrap();
+    converse(&mut rig, stream);
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = gone.local_addr().unwrap().port();
     drop(gone);

@@ -1,4 +1,5 @@
-//! Between the connection to a proxy and the connection to the server: the tunnel is asked for.
+//! Between the connection to a proxy and the connection to the server: the tunnel is asked for (RFC 6455 section 4.1, item
+//! 3).
 
 use std::io;
 use std::string::{String, ToString};
