@@ -79,17 +79,14 @@ impl Listener {
     }
 
     /// Takes one connection off the backlog.
-    pub(super) fn accept(&self, options: &SocketOptions) -> io::Result<(Socket, Address)> {
+    pub(super) fn accept(&self) -> io::Result<(Socket, Address)> {
         match &self.0 {
-            Kind::Inet(listener) => {
-                let (socket, peer) = listener.accept()?;
-                Ok((Socket::new(socket, true, options), peer.into()))
-            }
+            Kind::Inet(listener) => listener.accept().map(|(socket, peer)| (socket, peer.into())),
             Kind::Unix { listener, .. } => {
                 let (socket, _) = listener.accept()?;
                 let socket = std::os::unix::net::UnixStream::from(socket);
                 // Clients don't bind theirs, so that there is no name worth asking for.
-                Ok((net::wrap(socket.into(), false, options), Address::Unix(String::new())))
+                Ok((net::wrap(socket.into()), Address::Unix(String::new())))
             }
         }
     }

@@ -85,7 +85,7 @@ impl MioSys {
     fn register(&self, socket: &mut Socket, token: Token) -> io::Result<()> {
         self.poll
             .registry()
-            .register(&mut **socket, to_mio(token), Interest::READABLE | Interest::WRITABLE)
+            .register(socket, to_mio(token), Interest::READABLE | Interest::WRITABLE)
     }
 
     fn register_listener(&self, listener: &mut Listener, token: Token) -> io::Result<Address> {
@@ -170,18 +170,22 @@ impl Sys for MioSys {
         token: Token,
         options: &SocketOptions,
     ) -> io::Result<(Socket, Address)> {
-        let (mut socket, peer) = again(|| listener.accept(options))?;
+        let (mut socket, peer) = again(|| listener.accept())?;
         // Linux hands the option down from the listener, which saves a system call for each connection.
         if options.no_delay && cfg!(not(target_os = "linux")) && peer.socket_addr().is_some() {
             socket.set_nodelay(true)?;
         }
         self.register(&mut socket, token)?;
+        #[cfg(feature = "timestamps")]
+        self.stamps.note(&socket, &peer, options);
         Ok((socket, peer))
     }
 
     fn adopt(&mut self, token: Token, foreign: OwnedFd, options: &SocketOptions) -> io::Result<(Socket, Address)> {
         let (mut socket, peer) = net::adopt(foreign, options)?;
         self.register(&mut socket, token)?;
+        #[cfg(feature = "timestamps")]
+        self.stamps.note(&socket, &peer, options);
         Ok((socket, peer))
     }
 
@@ -193,6 +197,8 @@ impl Sys for MioSys {
     fn connect(&mut self, token: Token, address: &Address, options: &SocketOptions) -> io::Result<Socket> {
         let mut socket = net::connect(address, options)?;
         self.register(&mut socket, token)?;
+        #[cfg(feature = "timestamps")]
+        self.stamps.note(&socket, address, options);
         Ok(socket)
     }
 
@@ -223,7 +229,7 @@ impl Sys for MioSys {
         #[cfg(feature = "timestamps")]
         {
             self.stamps.last = None;
-            if socket.stamped {
+            if self.stamps.is_on(socket) {
                 return again(|| self.stamps.read(socket, bytes));
             }
         }

@@ -1,11 +1,9 @@
 //! Making connected and connecting sockets: options, addresses, and what socket2 is needed for.
 
 use std::io;
-use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 
 use crate::engine::{Address, SocketOptions};
@@ -13,45 +11,7 @@ use crate::engine::{Address, SocketOptions};
 /// A connected or connecting stream socket, of whatever family: what the library's `TcpStream` does (`recv`, `send`,
 /// `shutdown`, `getsockopt`) is the same for a Unix socket, all but its addresses, which are asked for here. An enum of
 /// both would take eight bytes instead of four with each connection, and a branch with each call.
-#[derive(Debug)]
-pub struct Socket {
-    stream: TcpStream,
-    /// The kernel tells when it received what is read.
-    #[cfg(feature = "timestamps")]
-    pub(super) stamped: bool,
-}
-
-impl Socket {
-    pub(super) fn new(stream: TcpStream, is_inet: bool, options: &SocketOptions) -> Self {
-        #[cfg(not(feature = "timestamps"))]
-        let _ = (is_inet, options);
-        Self {
-            stream,
-            #[cfg(feature = "timestamps")]
-            stamped: is_inet && options.timestamps,
-        }
-    }
-}
-
-impl Deref for Socket {
-    type Target = TcpStream;
-
-    fn deref(&self) -> &TcpStream {
-        &self.stream
-    }
-}
-
-impl DerefMut for Socket {
-    fn deref_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
-    }
-}
+pub(super) type Socket = mio::net::TcpStream;
 
 /// A socket on its way to `address`.
 pub(super) fn connect(address: &Address, options: &SocketOptions) -> io::Result<Socket> {
@@ -71,7 +31,7 @@ pub(super) fn connect(address: &Address, options: &SocketOptions) -> io::Result<
         Err(error) if under_way(&error) => {}
         Err(error) => return Err(error),
     }
-    Ok(wrap(socket.into(), address.socket_addr().is_some(), options))
+    Ok(wrap(socket.into()))
 }
 
 /// Takes over a connected socket, and tells the peer's address.
@@ -81,8 +41,7 @@ pub(super) fn adopt(foreign: OwnedFd, options: &SocketOptions) -> io::Result<(So
     let peer = from_sockaddr(&socket.peer_addr()?)?;
     socket.set_nonblocking(true)?;
     set_options(&socket, &peer, options)?;
-    let is_inet = peer.socket_addr().is_some();
-    Ok((wrap(foreign, is_inet, options), peer))
+    Ok((wrap(foreign), peer))
 }
 
 /// Turns the next close into a reset; of a Unix socket, which has none, into nothing.
@@ -144,8 +103,8 @@ pub(super) fn check_stream(socket: &socket2::Socket) -> io::Result<()> {
 }
 
 /// A descriptor that is known to be a stream socket which does not block.
-pub(super) fn wrap(socket: OwnedFd, is_inet: bool, options: &SocketOptions) -> Socket {
-    Socket::new(TcpStream::from_std(socket.into()), is_inet, options)
+pub(super) fn wrap(socket: OwnedFd) -> Socket {
+    Socket::from_std(socket.into())
 }
 
 /// As the system wants it.
