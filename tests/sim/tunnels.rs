@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wsloop::engine::{
-    Config, ConnectOptions, Engine, Event, Events, Failure, ListenOptions, Proxy, RedirectError, StreamId,
+    Config, ConnectOptions, Engine, Event, Events, Failure, ListenOptions, Proxy, RedirectError, Sent, StreamId,
 };
 use wsloop::proto::{self, Accept, CloseCode, ProxyError, Response, SocksReply};
 use wsloop::sim::{Faults, Link, Net, Peer, Rng, SimSys, Status};
@@ -198,6 +199,38 @@ fn tunnels_and_redirects_hold_whatever_happens() {
     seeds("tunnels_and_redirects", 300, run);
 }
 
+/// The k-th call to the system fails, for k = 1, 2, … until none is left to fail: the stream ends once, in whatever way,
+/// and no socket is left over.
+#[test]
+fn any_call_may_fail_on_the_way_through_a_tunnel() {
+    for target in ["/straight", "/away"] {
+        for proxy in 0..3 {
+            let mut number = 1;
+            while run_one(number, target, proxy) {
+                number += 1;
+            }
+            assert!(number > 10, "{target} {proxy}: {number} calls in all");
+        }
+    }
+}
+
+/// False if the run had fewer than `number` calls that may fail.
+fn run_one(number: u64, target: &'static str, proxy: u64) -> bool {
+    let faults = Faults {
+        latency_max: Duration::from_millis(1),
+        ..Faults::none()
+    };
+    let mut world = World::new(1, faults, Events::default());
+    // Any failure is one that may come.
+    world.faults.cut = 1;
+    world.faults.connect_fails = 1;
+    world.faults.resolve_fails = 1;
+    world.connect(target, proxy);
+    world.engine.sys_mut().net_mut().fail_call(number);
+    world.to_the_end();
+    world.engine.sys().net().failed_call().is_some()
+}
+
 fn run(seed: u64, verbose: bool) {
     let mut rng = Rng::new(seed.wrapping_add(0x7ea5));
     let faults = if rng.chance(500) {
@@ -205,85 +238,116 @@ fn run(seed: u64, verbose: bool) {
     } else {
         Faults::harsh(&mut rng)
     };
-    let mut sys = SimSys::<false>::new(rng.number(), faults.clone());
-    for (host, text) in [
-        ("server.example", SERVER),
-        ("other.example", OTHER),
-        ("http", HTTP),
-        ("socks", SOCKS),
-    ] {
-        sys.net_mut().add_name(host, &[addr(text)]);
-    }
-    let start = sys.net().now();
-    for (text, is_http) in [(HTTP, true), (SOCKS, false)] {
-        let proxy = NaiveProxy {
-            addr: addr(text),
-            is_http,
-            listens: false,
-            tunnels: Vec::new(),
-        };
-        sys.net_mut().add_peer(proxy, start);
-    }
+    let events = Events::with_capacity(rng.size(4096, 1 << 16));
+    let mut world = World::new(rng.number(), faults, events);
     if verbose {
-        eprintln!("{faults:?}");
-        sys.net_mut().set_tracer(|line| eprintln!("{line}"));
+        eprintln!("{:?}", world.faults);
+        let net = world.engine.sys_mut().net_mut();
+        net.set_tracer(|line| eprintln!("{line}"));
     }
-    let config = Config {
-        linger_timeout: Duration::from_secs(600),
-        ..Config::default()
-    };
-    let mut engine = Engine::with_sys(sys, config);
-    let mut events = Events::with_capacity(rng.size(4096, 1 << 16));
-    let patient = std::sync::Arc::new(proto::Config {
-        opening_timeout: Duration::from_secs(600),
-        closing_timeout: Duration::from_secs(600),
-        ..proto::Config::default()
-    });
-    for text in [SERVER, OTHER] {
-        let options = ListenOptions::new(text).requests(true).protocol(patient.clone());
-        engine.listen(options).unwrap();
-    }
-    // The proxies have to be there first.
-    engine.poll(&mut events, Some(Duration::ZERO)).unwrap();
-    let mut seen: BTreeMap<StreamId, Seen> = BTreeMap::new();
     for _ in 0..rng.size(1, 5) {
         let target = rng.pick(&["/straight", "/inside", "/away", "/around"]);
-        let mut options = ConnectOptions::new("server.example", 9001, target)
-            .protocol(patient.clone())
+        world.connect(target, rng.below(3));
+    }
+    world.to_the_end();
+}
+
+struct World {
+    engine: Engine<SimSys>,
+    events: Events,
+    seen: BTreeMap<StreamId, Seen>,
+    faults: Faults,
+    patient: Arc<proto::Config>,
+}
+
+impl World {
+    /// Two servers and two proxies, which listen.
+    fn new(seed: u64, faults: Faults, mut events: Events) -> Self {
+        let mut sys = SimSys::<false>::new(seed, faults.clone());
+        let hosts = [
+            ("server.example", SERVER),
+            ("other.example", OTHER),
+            ("http", HTTP),
+            ("socks", SOCKS),
+        ];
+        for (host, text) in hosts {
+            sys.net_mut().add_name(host, &[addr(text)]);
+        }
+        let start = sys.net().now();
+        for (text, is_http) in [(HTTP, true), (SOCKS, false)] {
+            let proxy = NaiveProxy {
+                addr: addr(text),
+                is_http,
+                listens: false,
+                tunnels: Vec::new(),
+            };
+            sys.net_mut().add_peer(proxy, start);
+        }
+        let config = Config {
+            linger_timeout: Duration::from_secs(600),
+            ..Config::default()
+        };
+        let mut engine = Engine::with_sys(sys, config);
+        let patient = Arc::new(proto::Config {
+            opening_timeout: Duration::from_secs(600),
+            closing_timeout: Duration::from_secs(600),
+            ..proto::Config::default()
+        });
+        for text in [SERVER, OTHER] {
+            let options = ListenOptions::new(text).requests(true).protocol(Arc::clone(&patient));
+            engine.listen(options).unwrap();
+        }
+        // The proxies have to be there first.
+        engine.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        Self {
+            engine,
+            events,
+            seen: BTreeMap::new(),
+            faults,
+            patient,
+        }
+    }
+
+    fn connect(&mut self, target: &'static str, proxy: u64) {
+        let options = ConnectOptions::new("server.example", 9001, target)
+            .protocol(Arc::clone(&self.patient))
             .dial_timeout(Duration::from_secs(600))
             .bearer_auth("s3cret")
             .redirects(4);
-        options = match rng.below(3) {
+        let options = match proxy {
             0 => options,
             1 => options.proxy(Proxy::http("http", 3128)),
             _ => options.proxy(Proxy::socks5("socks", 1080)),
         };
-        let stream = engine.connect(options).unwrap();
+        let stream = self.engine.connect(options).unwrap();
         let new = Seen {
             target,
             ..Seen::default()
         };
-        assert!(seen.insert(stream, new).is_none());
+        assert!(self.seen.insert(stream, new).is_none());
     }
-    let begun = engine.now();
-    let mut draining = false;
-    while !engine.is_drained() {
-        if !draining && seen.values().all(|seen| seen.end.is_some()) {
-            draining = true;
-            engine.drain(Duration::from_secs(700));
-        }
-        engine
-            .poll(&mut events, None)
-            .expect("there is always something to come");
-        for (stream, event) in &events {
-            match seen.get_mut(&stream) {
-                Some(seen) => handle_dialled(&mut engine, stream, seen, event, &faults),
-                None => handle_accepted(&mut engine, stream, event),
+
+    fn to_the_end(&mut self) {
+        let begun = self.engine.now();
+        let mut draining = false;
+        while !self.engine.is_drained() {
+            if !draining && self.seen.values().all(|seen| seen.end.is_some()) {
+                draining = true;
+                self.engine.drain(Duration::from_secs(700));
             }
+            self.engine
+                .poll(&mut self.events, None)
+                .expect("there is always something to come");
+            for (stream, event) in &self.events {
+                match self.seen.get_mut(&stream) {
+                    Some(seen) => handle_dialled(&mut self.engine, stream, seen, event, &self.faults),
+                    None => handle_accepted(&mut self.engine, stream, event),
+                }
+            }
+            assert!(self.engine.now() - begun < Duration::from_secs(7200), "no end comes");
         }
-        assert!(engine.now() - begun < Duration::from_secs(7200), "no end comes");
+        assert_eq!(self.engine.sys().net().engine_sockets(), 0);
     }
-    assert_eq!(engine.sys().net().engine_sockets(), 0);
 }
 
 fn handle_accepted(engine: &mut Engine<SimSys>, stream: StreamId, event: Event<'_>) {
@@ -302,7 +366,10 @@ fn handle_accepted(engine: &mut Engine<SimSys>, stream: StreamId, event: Event<'
             let response = Response::new(302).header("Location", location).body("elsewhere");
             engine.refuse(stream, response).unwrap();
         }
-        Event::Message(message) => assert!(engine.send(stream, message).unwrap().is_queued()),
+        Event::Message(message) => {
+            let sent = engine.send(stream, message).is_ok_and(Sent::is_queued);
+            assert!(sent || !engine.is_open(stream).unwrap());
+        }
         _ => {}
     }
 }
@@ -318,12 +385,15 @@ fn handle_dialled(engine: &mut Engine<SimSys>, stream: StreamId, seen: &mut Seen
                 other => panic!("{other} opened"),
             };
             assert_eq!(engine.url(stream).unwrap(), Some(url));
-            assert!(engine.send(stream, url).unwrap().is_queued());
+            // It may have been cut in the same turn.
+            let sent = engine.send(stream, url).is_ok_and(Sent::is_queued);
+            assert!(sent || !engine.is_open(stream).unwrap());
         }
         Event::Message(message) => {
             assert_eq!(Some(message.as_bytes()), engine.url(stream).unwrap().map(str::as_bytes));
             assert!(!std::mem::replace(&mut seen.echoed, true));
-            engine.close(stream, Some(CloseCode::NORMAL), "").unwrap();
+            let closed = engine.close(stream, Some(CloseCode::NORMAL), "");
+            assert!(closed.is_ok() || !engine.is_open(stream).unwrap());
         }
         Event::Closed(_) => {
             assert!(seen.echoed);
