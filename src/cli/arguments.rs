@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bench::arguments::Bench;
+use super::connect::arguments::Connect;
 use super::echo::arguments::Echo;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -30,6 +31,7 @@ Examples:
   wsloop cert before             make before/localhost.cert and before/localhost.key
   wsloop test tests              run the folders of tests below tests/
   wsloop echo                    serve ws://127.0.0.1:9001, every message comes back
+  wsloop connect ws://127.0.0.1:9001  talk to it: lines in, messages out
   wsloop bench ws://127.0.0.1:9001  measure it: throughput, latencies, every echo checked
 
 Exit codes:
@@ -73,7 +75,9 @@ pub(crate) enum Command {
     Cert(Cert),
     /// Answer every message with itself: a server to try clients and measurements on
     Echo(Echo),
-    /// Measure a server that echoes, and check every echo
+    /// Talk to a server: lines of standard input are sent, what comes is printed
+    Connect(Box<Connect>),
+    /// Measure a server that echoes, and check every echo; or compare such measurements
     Bench(Box<Bench>),
     /// `server run` is an older way to write `run`
     #[command(subcommand)]

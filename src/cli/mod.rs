@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod cert;
+mod connect;
 mod echo;
 mod logging;
 mod outcome;
@@ -35,6 +36,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Test(arguments) => test_runner::run(arguments),
         Command::Cert(arguments) => cert::run(arguments),
         Command::Echo(arguments) => echo::run(arguments),
+        Command::Connect(arguments) => connect::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };
     outcome.into()

@@ -12,9 +12,18 @@
 // The command line: arguments, help, exit codes.
 #[cfg(feature = "cli")]
 mod cli_args;
+// `wsloop bench` and `wsloop echo`: good servers, and each kind of bad one.
+#[cfg(feature = "cli")]
+mod cli_bench;
 // `wsloop cert`.
 #[cfg(feature = "cli")]
 mod cli_cert;
+// `wsloop connect`.
+#[cfg(feature = "cli")]
+mod cli_connect;
+// What `wsloop bench` writes: JSON, histogram logs, pages (rendered by Chromium where it is), comparisons.
+#[cfg(feature = "cli")]
+mod cli_bench_reports;
 // How `wsloop run` ends, and what it says meanwhile.
 #[cfg(feature = "cli")]
 mod cli_signals;

@@ -227,6 +227,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("connector", Yes),
             ("flow", Yes),
             ("lib", Yes),
+            ("base64", Yes),
             ("clap", Yes),
             ("env_logger", Yes),
             ("hdrhistogram", Yes),

@@ -3,17 +3,26 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::payload::Kind;
 use crate::cli::quantity;
 
 /// `wsloop bench`
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(super) command: Option<BenchCommand>,
     #[command(flatten)]
     pub(super) load: Load,
+}
+
+/// The commands below `bench`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Put measurements side by side
+    Compare(Compare),
 }
 
 /// What to put on the server, and where to write what came of it.
@@ -86,6 +95,21 @@ pub(crate) struct Load {
     /// Write a histogram log (V2) for HdrHistogram's tools
     #[arg(long, value_name = "FILE")]
     pub(super) hdr: Option<PathBuf>,
+    /// Write a page with plots, in one file
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+}
+
+/// `wsloop bench compare`
+#[derive(Debug, Args)]
+#[command(after_help = COMPARE_EXAMPLES)]
+pub(crate) struct Compare {
+    /// What `wsloop bench --json` wrote; the first is what the others are compared with
+    #[arg(required = true, num_args = 2..=6, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Write a page with the plots of all, in one file
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 /// `Name: value`, as headers are written.
@@ -112,11 +136,18 @@ Every echo is checked for content, kind and order. A server that drops, doubles,
 or crosses messages fails the run, and so does a connection that fails or is lost: exit code 1.
 Payloads below 16 bytes carry less to check by; below 8 not their connection's number.
 
-Ctrl-C ends the run with its report; a second one ends it at once.
+Ctrl-C ends the run with its report; a second one ends it at once. docs/BENCH.md tells how to read
+the report.
 
 Examples:
   wsloop echo &
   wsloop bench ws://127.0.0.1:9001
   wsloop bench ws://127.0.0.1:9001 -c 32 -i 16 -s 16,1K -d 30s --json a.json
-  wsloop bench ws://127.0.0.1:9001 -c 1000 --ramp 500 --rate 50000
-  wsloop bench wss://localhost:9001 --ca localhost.cert --compress -k unicode -s 16K";
+  wsloop bench ws://127.0.0.1:9001 -c 1000 --ramp 500 --rate 50000 --html report.html
+  wsloop bench wss://localhost:9001 --ca localhost.cert --compress -k unicode -s 16K
+  wsloop bench compare a.json b.json --html compared.html";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  wsloop bench compare before.json after.json
+  wsloop bench compare one.json two.json three.json --html compared.html";

@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn each_fault_is_told_from_the_others() {
         for size in [2, 7, 8, 15, 16, 125] {
-            let orders: [(&[u64], &[(Fault, u64)]); 5] = [
+            let orders: [(&[u64], &[_]); 5] = [
                 (&[0, 2, 3], &[(Fault::Missing, 1)]),
                 (&[0, 0, 1, 1, 2, 3], &[(Fault::Duplicated, 2)]),
                 (&[1, 0, 3, 2], &[(Fault::OutOfOrder, 2)]),

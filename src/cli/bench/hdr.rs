@@ -9,6 +9,9 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer,
 /// What the column of maxima is divided by: they are shown in milliseconds, as the tools expect of a log in nanoseconds.
 const NANOS_PER_MS: f64 = 1e6;
 
+/// What the tools' own logs begin with.
+const FORMAT: &str = "[Histogram log format version 1.3]";
+
 /// The histograms of the intervals so far, packed: a few KiB each.
 #[derive(Default)]
 pub(super) struct Log {
@@ -46,6 +49,7 @@ impl Log {
         let start = UNIX_EPOCH + began;
         let mut builder = IntervalLogWriterBuilder::new();
         builder
+            .add_comment(FORMAT)
             .add_comment(comment)
             .add_comment("latencies in nanoseconds; Interval_Max in milliseconds")
             .with_start_time(start)

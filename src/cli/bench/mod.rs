@@ -2,9 +2,12 @@
 
 pub(super) mod arguments;
 mod check;
+mod compare;
 mod hdr;
+mod html;
 mod load;
 mod payload;
+mod plot;
 mod progress;
 mod record;
 mod report;
@@ -19,14 +22,18 @@ use wsloop::proto::Entropy;
 
 use super::outcome::Outcome;
 use super::{echo, print, sources};
-use arguments::{Bench, Load};
+use arguments::{Bench, BenchCommand, Compare, Load};
 use load::{End, Measured, Run};
 use report::Report;
 use settings::{Dialing, Settings};
 
 /// Does what the arguments say.
 pub(crate) fn run(arguments: &Bench) -> Outcome {
-    measure(&arguments.load).unwrap_or_else(|text| {
+    let outcome = match &arguments.command {
+        Some(BenchCommand::Compare(arguments)) => compare(arguments),
+        None => measure(&arguments.load),
+    };
+    outcome.unwrap_or_else(|text| {
         log::error!("{text}");
         Outcome::Failed
     })
@@ -56,6 +63,20 @@ fn measure(load: &Load) -> Result<Outcome, String> {
     }
 }
 
+/// Puts runs side by side.
+fn compare(arguments: &Compare) -> Result<Outcome, String> {
+    let reports = arguments
+        .files
+        .iter()
+        .map(|path| compare::read(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    print(&compare::to_text(&reports));
+    if let Some(path) = &arguments.html {
+        write(path, &html::page(&reports))?;
+    }
+    Ok(Outcome::Done)
+}
+
 /// Writes the report wherever it is wanted.
 fn deliver(load: &Load, settings: Settings, measured: &Measured) -> Result<Outcome, String> {
     let report = Report::new(settings, load.label.clone(), command(), measured);
@@ -72,6 +93,9 @@ fn deliver(load: &Load, settings: Settings, measured: &Measured) -> Result<Outco
         } else {
             write(path, &json)?;
         }
+    }
+    if let Some(path) = &load.html {
+        write(path, &html::page(std::slice::from_ref(&report)))?;
     }
     if let (Some(path), Some(log)) = (&load.hdr, &measured.recorder.log) {
         let text = log.to_text(measured.began, &format!("{} {}", report.tool, report.settings.url))?;

@@ -13,7 +13,7 @@ use super::settings::{Mode, Settings};
 use super::tool::Environment;
 use crate::cli::quantity::{show_bytes, show_count, show_nanos};
 
-/// The form of the JSON.
+/// The form of the JSON; a reader refuses any other.
 pub(super) const VERSION: u32 = 1;
 
 /// Steps of the percentile curve for each nine.
@@ -146,6 +146,11 @@ impl Report {
             settings,
             intervals: measured.recorder.intervals.clone(),
         }
+    }
+
+    /// What the run is called beside others.
+    pub(super) fn name(&self) -> String {
+        self.label.clone().unwrap_or_else(|| self.settings.url.clone())
     }
 
     /// The settings in a line.

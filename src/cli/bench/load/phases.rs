@@ -90,6 +90,9 @@ impl Run<'_> {
         if self.dealt.is_empty() {
             return Ok(());
         }
+        if until <= now {
+            self.begin_measuring(now)?;
+        }
         match self.settings.mode {
             Mode::Open { rate } => {
                 self.schedule = Some(Schedule::new(now, rate));
@@ -98,9 +101,6 @@ impl Run<'_> {
                 }
             }
             Mode::Closed { .. } => {
-                if until <= now {
-                    self.begin_measuring(now)?;
-                }
                 for index in self.dealt.clone() {
                     self.refill(index);
                 }
