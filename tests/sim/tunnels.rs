@@ -227,7 +227,7 @@ fn run_one(number: u64, target: &'static str, proxy: u64) -> bool {
     world.faults.resolve_fails = 1;
     world.connect(target, proxy);
     world.engine.sys_mut().net_mut().fail_call(number);
-    world.to_the_end();
+    world.finish();
     world.engine.sys().net().failed_call().is_some()
 }
 
@@ -249,7 +249,7 @@ fn run(seed: u64, verbose: bool) {
         let target = rng.pick(&["/straight", "/inside", "/away", "/around"]);
         world.connect(target, rng.below(3));
     }
-    world.to_the_end();
+    world.finish();
 }
 
 struct World {
@@ -327,7 +327,7 @@ impl World {
         assert!(self.seen.insert(stream, new).is_none());
     }
 
-    fn to_the_end(&mut self) {
+    fn finish(&mut self) {
         let begun = self.engine.now();
         let mut draining = false;
         while !self.engine.is_drained() {
