@@ -320,7 +320,11 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
                 let text = std::format!("no connection can be accepted for now: {error}");
                 self.say(Level::Warn, SERVICE, text);
             }
-            Notice::Woken | Notice::CommandFailed { .. } | Notice::MessageNotQueued { .. } => {}
+            Notice::Woken
+            | Notice::CommandFailed { .. }
+            | Notice::MessageNotQueued { .. }
+            | Notice::ListenerFull { .. }
+            | Notice::ConnectionRefused { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::account::Cause;
 use super::engine::{Engine, later};
 use super::error::{Failure, Misuse};
 use super::id::StreamId;
@@ -64,17 +65,15 @@ impl<S: Sys> Engine<S> {
         Ok(state.conn.ping(payload, &mut core.sys)?)
     }
 
-    /// Begins the closing handshake, behind what is queued. Messages are delivered until the peer's Close.
+    /// Begins the closing handshake, behind what is queued. Messages are delivered until the peer's Close; a stream that was
+    /// [paused](Self::pause) is read again, since that Close would not be seen else.
     ///
     /// # Errors
     /// The stream is gone, not open yet, or has sent its Close; the reason is longer than 123 bytes.
     pub fn close(&mut self, stream: StreamId, code: Option<CloseCode>, reason: &str) -> Result<(), Misuse> {
         let (state, core) = self.find_live(stream)?;
-        let now = core.refresh();
-        state.prepare_output(stream, core);
-        state.conn.close(now, code, reason, &mut core.sys)?;
-        state.rearm(stream, core);
-        Ok(())
+        core.refresh();
+        Ok(state.begin_close(stream, core, code, reason)?)
     }
 
     /// Drops what is queued behind the frame under way, begins the closing handshake, and resets the connection if the
@@ -90,7 +89,7 @@ impl<S: Sys> Engine<S> {
         deadline: Duration,
     ) -> Result<(), Misuse> {
         let (state, core) = self.find_live(stream)?;
-        state.close_now(stream, core, code, reason, deadline)
+        state.close_now(stream, core, (code, reason), deadline, Cause::Closed)
     }
 
     /// Cuts the connection with a reset, whatever its state. The stream ends with [`Failure::Aborted`].
@@ -100,7 +99,7 @@ impl<S: Sys> Engine<S> {
     pub fn abort(&mut self, stream: StreamId) -> Result<(), Misuse> {
         let (state, core) = self.find(stream)?;
         later(core, |core, sink| {
-            state.cut(core);
+            state.cut(stream, core);
             state.fail(stream, core, sink, Failure::Aborted);
         });
         Ok(())

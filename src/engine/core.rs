@@ -1,10 +1,13 @@
 //! What all streams of an engine share: the system, the time, timers, and the lists of who wants what next.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::vec::Vec;
 
+use super::account::Books;
+use super::counters::Counters;
 use super::events::Entry;
-use super::id::StreamId;
+use super::id::{ListenerId, StreamId};
 use super::keep_alive::{Probe, Tick, Uses};
 use super::options::Config;
 use super::pool::Pool;
@@ -26,6 +29,12 @@ pub(super) struct Core<S> {
     pub(super) probes: BTreeMap<StreamId, Probe>,
     /// When the streams that have an idle time-out were used last.
     pub(super) uses: Uses,
+    /// The accounts of streams that have one.
+    pub(super) books: Books,
+    /// Connections by address, of the listeners that bound them.
+    pub(super) addresses: BTreeMap<(ListenerId, IpAddr), u32>,
+    /// While the engine drains: until when.
+    pub(super) draining: Option<Instant>,
     /// Streams whose sockets may hold bytes that are not read, in the order in which they will be.
     pub(super) ready: VecDeque<StreamId>,
     /// Streams that may have something to send, each once (`Flags::DIRTY`).
@@ -42,27 +51,6 @@ pub(super) struct Core<S> {
     pub(super) counters: Counters,
 }
 
-/// What an engine has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections dialled.
-    pub dialled: u64,
-    /// Connections adopted.
-    pub adopted: u64,
-    /// Connections that ended, of all kinds.
-    pub ended: u64,
-    /// Messages that the host sent and that were queued.
-    pub messages_sent: u64,
-    /// Messages that were received, those in chunks when their last came.
-    pub messages_received: u64,
-    /// Messages that were dropped because a stream's queue was full (`SlowReader::DropNewest`), or with the queue of a
-    /// stream that was closed at once (`SlowReader::Close`, `close_now`).
-    pub messages_dropped: u64,
-}
-
 impl<S: Sys> Core<S> {
     pub(super) fn new(mut sys: S, config: Config) -> Self {
         let now = sys.now();
@@ -73,6 +61,9 @@ impl<S: Sys> Core<S> {
             tick: Tick::of(now),
             probes: BTreeMap::new(),
             uses: Uses::default(),
+            books: Books::default(),
+            addresses: BTreeMap::new(),
+            draining: None,
             timers: Timers::new(),
             pool: Pool::new(),
             ready: VecDeque::new(),

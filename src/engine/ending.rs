@@ -6,11 +6,13 @@
 
 use std::vec::Vec;
 
+use super::account::Cause;
 use super::core::Core;
 use super::events::Entry;
 use super::id::StreamId;
 use super::seam::Sys;
 use super::stream::{Flags, NEVER, Phase, Stream};
+use crate::proto::{self, CloseCode};
 
 impl<S: Sys> Stream<S> {
     /// Takes the next step towards the end of a stream whose last event is out. True when its socket is closed.
@@ -22,17 +24,17 @@ impl<S: Sys> Stream<S> {
         }
         if self.socket.is_none() {
             // A dial that came to nothing.
-            self.close_socket(core);
+            self.close_socket(id, core);
             return true;
         }
         self.flush(id, core, sink);
         if self.flags.has(Flags::UNWRITABLE) {
-            self.close_socket(core);
+            self.close_socket(id, core);
             return true;
         }
         if self.flags.has(Flags::BLOCKED) {
             if self.flags.has(Flags::CUT) {
-                self.cut(core);
+                self.cut(id, core);
                 return true;
             }
             return false;
@@ -41,11 +43,11 @@ impl<S: Sys> Stream<S> {
             return false;
         }
         if self.flags.has(Flags::EOF.or(Flags::CUT)) {
-            self.close_socket(core);
+            self.close_socket(id, core);
             return true;
         }
         // RFC 6455 sections 5.5.1, 7.1.1 and 7.1.2: the server closes first; a client waits for that for a reasonable time.
-        if self.is_server() && !self.flags.has(Flags::SHUT) && !self.shut_down(core) {
+        if self.is_server() && !self.flags.has(Flags::SHUT) && !self.shut_down(id, core) {
             return true;
         }
         self.mark_ready(id, core);
@@ -53,31 +55,63 @@ impl<S: Sys> Stream<S> {
         false
     }
 
-    fn shut_down(&mut self, core: &mut Core<S>) -> bool {
+    /// Begins the closing handshake, behind what is queued.
+    pub(super) fn begin_close(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        code: Option<CloseCode>,
+        reason: &str,
+    ) -> Result<(), proto::Misuse> {
+        self.prepare_output(id, core);
+        if self.conn.is_sending_chunks() {
+            // That message will have no end.
+            self.dropping(id, core, Cause::Closed, |stream, core| {
+                stream.conn.close(core.now, code, reason, &mut core.sys)
+            })?;
+        } else {
+            self.conn.close(core.now, code, reason, &mut core.sys)?;
+        }
+        self.unpause(id, core);
+        self.rearm(id, core);
+        Ok(())
+    }
+
+    /// In a drain, the peer's Close is awaited from when ours was written, since it stands behind what is queued.
+    pub(super) fn await_close_anew(&mut self, core: &Core<S>) {
+        if core.draining.is_some() {
+            let time = self.profile.options.protocol.closing_timeout;
+            self.conn.await_close_until(core.now + time);
+        }
+    }
+
+    fn shut_down(&mut self, id: StreamId, core: &mut Core<S>) -> bool {
         self.flags.set(Flags::SHUT);
         let done = self
             .socket
             .as_mut()
             .is_some_and(|socket| core.sys.shutdown(socket).is_ok());
         if !done {
-            self.close_socket(core);
+            self.close_socket(id, core);
         }
         done
     }
 
     /// Closes the socket with a reset: what is unsent is dropped at once.
-    pub(super) fn cut(&mut self, core: &mut Core<S>) {
+    pub(super) fn cut(&mut self, id: StreamId, core: &mut Core<S>) {
         if let Some(socket) = &mut self.socket {
             core.sys.reset_on_close(socket);
         }
-        self.close_socket(core);
+        self.close_socket(id, core);
     }
 
     /// Closes the socket and gives back what the stream has borrowed.
-    pub(super) fn close_socket(&mut self, core: &mut Core<S>) {
+    pub(super) fn close_socket(&mut self, id: StreamId, core: &mut Core<S>) {
         if let Some(socket) = self.socket.take() {
             core.sys.close(socket);
+            self.leave_listener(core);
         }
+        self.lose_queue(id, core);
         self.return_output(core);
         self.secure = None;
         self.give_up_dial(core);

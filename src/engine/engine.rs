@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use std::vec::Vec;
 
-use super::core::{Core, Counters};
+use super::core::Core;
+use super::counters::Counters;
 use super::dial::Dial;
 use super::error::{Error, Misuse};
 use super::events::Entry;
@@ -250,6 +251,7 @@ pub(super) fn profile(options: StreamOptions, listener: Option<ListenerId>) -> A
         listener,
         url: None,
         handshakes: AtomicU32::new(0),
+        connections: AtomicU32::new(0),
     })
 }
 
@@ -259,5 +261,6 @@ pub(super) fn dialled_profile(options: &ConnectOptions) -> Arc<Profile> {
         listener: None,
         url: Some(options.url().into()),
         handshakes: AtomicU32::new(0),
+        connections: AtomicU32::new(0),
     })
 }

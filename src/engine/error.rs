@@ -80,6 +80,8 @@ pub enum Misuse {
     NoSuchListener,
     /// The stream isn't connected yet.
     NotConnected,
+    /// The stream's options ask for no account.
+    NoAccount,
     /// The address asked for is a Unix socket's, which has neither IP address nor port.
     UnixSocket,
     /// The protocol does not allow it now: a message before the stream is open, or after its Close; a ping of more
@@ -93,6 +95,7 @@ impl fmt::Display for Misuse {
             Self::NoSuchStream => formatter.write_str("no such stream"),
             Self::NoSuchListener => formatter.write_str("no such listener"),
             Self::NotConnected => formatter.write_str("the stream is not connected yet"),
+            Self::NoAccount => formatter.write_str("the stream has no account"),
             Self::UnixSocket => formatter.write_str("a Unix socket has no IP address and no port"),
             Self::Protocol(misuse) => fmt::Display::fmt(misuse, formatter),
         }

@@ -1,6 +1,7 @@
 //! The queue of events, which the host owns, and the arena that their payloads lie in.
 
 use std::boxed::Box;
+use std::net::IpAddr;
 use std::time::Duration;
 use std::vec::Vec;
 
@@ -240,6 +241,20 @@ pub enum Notice {
         stream: StreamId,
         /// What became of it, as `send` would have said: refused, dropped, or the stream is closing for it.
         sent: Sent,
+    },
+    /// The listener has as many connections, or handshakes under way, as it or the engine may have: those that come now
+    /// wait in the backlog. Told when it begins.
+    ListenerFull {
+        /// The listener.
+        listener: ListenerId,
+    },
+    /// A connection was reset, since there are as many from its address as
+    /// [`ListenOptions::per_address_max`](super::ListenOptions::per_address_max) allows.
+    ConnectionRefused {
+        /// The listener.
+        listener: ListenerId,
+        /// The peer's address.
+        address: IpAddr,
     },
     /// A command given through a [`Handle`](super::Handle) could not be carried out.
     CommandFailed {

@@ -238,7 +238,7 @@ impl<S: Sys> Stream<S> {
                 if !self.heard.is_before(Tick::of(since)) {
                     probe.since = None;
                 } else if now >= since + keep_alive.timeout {
-                    self.cut(core);
+                    self.cut(id, core);
                     self.fail(id, core, sink, Failure::TimedOut(WaitedFor::Pong));
                     return;
                 } else {
@@ -263,11 +263,7 @@ impl<S: Sys> Stream<S> {
 
     /// Nobody uses the stream. RFC 6455 section 7.4.1 has 1001 for an end that goes away for reasons of its own.
     fn close_idle(&mut self, id: StreamId, core: &mut Core<S>) {
-        self.prepare_output(id, core);
-        let closed = self
-            .conn
-            .close(core.now, Some(CloseCode::GOING_AWAY), "idle", &mut core.sys);
-        if closed.is_ok() {
+        if self.begin_close(id, core, Some(CloseCode::GOING_AWAY), "idle").is_ok() {
             core.probes.entry(id).or_insert(Probe::NONE).is_idle = true;
         }
     }
@@ -283,6 +279,7 @@ impl<S: Sys> Stream<S> {
         let pinged = self.conn.ping(&payload, &mut core.sys).is_ok();
         let sent = core.refresh();
         if pinged {
+            core.counters.probes_sent += 1;
             let probe = core.probes.entry(id).or_insert(Probe::NONE);
             probe.payload = payload;
             probe.sent = sent;

@@ -1,6 +1,8 @@
 //! Listeners: taking connections off the backlog, as many as the limits allow.
 
+use std::collections::btree_map::Entry;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use super::options::ListenOptions;
 use super::seam::{Address, SocketOptions, Sys};
 use super::slab::Slab;
 use super::stream::{Flags, NEVER, Phase, Profile, Stream};
+use super::telling::tell;
 use super::timers::Armed;
 use crate::proto::{Connection, Instant};
 
@@ -30,6 +33,10 @@ pub(super) struct Listener<S: Sys> {
     pub(super) retry: Instant,
     options: SocketOptions,
     handshakes_max: u32,
+    connections_max: u32,
+    per_address_max: u32,
+    /// The host was told that there is no room.
+    full_told: bool,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::ServerConfig>,
 }
@@ -45,6 +52,9 @@ impl<S: Sys> Listener<S> {
             retry: NEVER,
             options: options.socket.clone(),
             handshakes_max: options.handshakes_max,
+            connections_max: options.connections_max,
+            per_address_max: options.per_address_max,
+            full_told: false,
             #[cfg(feature = "tls")]
             tls: options.tls.clone(),
         }
@@ -55,6 +65,7 @@ impl<S: Sys> Listener<S> {
         self.retry == NEVER
             && streams < connections_max
             && self.profile.handshakes.load(Ordering::Relaxed) < self.handshakes_max
+            && self.profile.connections.load(Ordering::Relaxed) < self.connections_max
     }
 
     /// Accepts what the budget and the limits allow. True if there may be more.
@@ -68,12 +79,24 @@ impl<S: Sys> Listener<S> {
         for _ in 0..core.config.accept_budget {
             if !self.has_room(streams.len(), core.config.connections_max) {
                 // A pause is ended by a timer; room comes with the end of a stream or of a handshake.
+                if self.retry == NEVER {
+                    self.tell_full(id, core, events);
+                }
                 return self.retry == NEVER;
             }
+            self.full_told = false;
             let Some(key) = streams.next_key() else { return true };
             let stream_id = StreamId::new(key);
             match core.sys.accept(&mut self.socket, stream_id.token(), &self.options) {
-                Ok((socket, peer)) => {
+                Ok((mut socket, peer)) => {
+                    if let Some(address) = self.count_address(id, core, &peer) {
+                        core.sys.reset_on_close(&mut socket);
+                        core.sys.close(socket);
+                        core.counters.accepts_refused += 1;
+                        tell!(debug, "{id:?} refuses a connection: too many from {address}");
+                        events.notices.push(Notice::ConnectionRefused { listener: id, address });
+                        continue;
+                    }
                     let stream = self.new_stream(core, socket, &peer);
                     streams.insert(key, stream);
                     core.counters.accepted += 1;
@@ -86,6 +109,8 @@ impl<S: Sys> Listener<S> {
                 Err(error) => {
                     self.retry = core.now + PAUSE;
                     core.timers.arm(&mut self.armed, id.token(), Some(self.retry));
+                    core.counters.accepts_paused += 1;
+                    tell!(warn, "{id:?} accepts nothing for {PAUSE:?}: {error}");
                     events.notices.push(Notice::ListenerPaused {
                         listener: id,
                         error: error.into(),
@@ -106,7 +131,34 @@ impl<S: Sys> Listener<S> {
         stream.peer = peer.into();
         stream.flags.set(Flags::HANDSHAKE);
         self.profile.handshakes.fetch_add(1, Ordering::Relaxed);
+        self.profile.connections.fetch_add(1, Ordering::Relaxed);
         stream
+    }
+
+    fn tell_full(&mut self, id: ListenerId, core: &mut Core<S>, events: &mut Events) {
+        if !self.full_told {
+            self.full_told = true;
+            core.counters.accepts_waited += 1;
+            tell!(debug, "{id:?} has no room for more connections; they wait");
+            events.notices.push(Notice::ListenerFull { listener: id });
+        }
+    }
+
+    /// Counts a connection for its address, if that is bounded; gives the address if it has too many.
+    fn count_address(&self, id: ListenerId, core: &mut Core<S>, peer: &Address) -> Option<IpAddr> {
+        let (Address::Inet(addr), true) = (peer, self.per_address_max < u32::MAX) else {
+            return None;
+        };
+        let address = addr.ip().to_canonical();
+        let count = core.addresses.entry((id, address)).or_insert(0);
+        if *count >= self.per_address_max {
+            if *count == 0 {
+                core.addresses.remove(&(id, address));
+            }
+            return Some(address);
+        }
+        *count += 1;
+        None
     }
 
     /// Whether its streams speak TLS.
@@ -140,6 +192,25 @@ impl<S: Sys> Listener<S> {
     #[cfg(not(feature = "tls"))]
     fn start(&self, id: StreamId, core: &mut Core<S>, stream: &mut Stream<S>, _: &mut Events) {
         stream.rearm(id, core);
+    }
+}
+
+impl<S: Sys> Stream<S> {
+    /// The socket is closed: its listener may have another.
+    pub(super) fn leave_listener(&self, core: &mut Core<S>) {
+        let Some(listener) = self.profile.listener else { return };
+        self.profile.connections.fetch_sub(1, Ordering::Relaxed);
+        if core.addresses.is_empty() {
+            return;
+        }
+        if let Ok(addr) = self.peer.addr()
+            && let Entry::Occupied(mut count) = core.addresses.entry((listener, addr.ip().to_canonical()))
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 

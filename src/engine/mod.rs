@@ -5,10 +5,12 @@
 //! through the protocol to events, `writing` what is to be sent to the socket, `ending` closes in good order, `dial`
 //! and `listener` are the two ways in, `secure` puts TLS in between. `turn` is one poll.
 
+mod account;
 mod adopt;
 mod chunks;
 mod commands;
 mod core;
+mod counters;
 mod dial;
 mod ending;
 // The type that the room is named for has a file of its own name.
@@ -32,12 +34,14 @@ mod slab;
 mod stamps;
 mod stopping;
 mod stream;
+mod telling;
 mod timers;
 mod turn;
 mod writing;
 
-pub use self::core::Counters;
+pub use account::{Account, Dropped, Tally};
 pub use adopt::AdoptOptions;
+pub use counters::Counters;
 pub use engine::Engine;
 pub use error::{Error, Failure, IoFailure, Misuse, Phase, RedirectError};
 pub use events::{Chunk, Event, Events, Iter, Notice};

@@ -9,6 +9,7 @@ use super::events::{ChunkFlags, Entry, Events, Kind, Place};
 use super::id::StreamId;
 use super::seam::Sys;
 use super::stream::{Flags, Phase, Stream};
+use super::telling::tell;
 use crate::proto::{self, Accept, Request};
 
 /// Bytes that are read at once where the peer may compress: each can become a thousand, for which the host has to have its
@@ -51,7 +52,9 @@ impl<S: Sys> Stream<S> {
                     if S::SHORT_READ_DRAINS && count < asked && !self.flags.has(Flags::HANGUP) {
                         self.flags.clear(Flags::READABLE);
                     }
+                    core.counters.bytes_received += count as u64;
                     budget -= count;
+                    core.counters.budgets_exhausted += u64::from(budget == 0);
                     self.handle_bytes(id, core, events, count);
                     events.stamp(first, core.sys.received_at());
                 }
@@ -257,6 +260,8 @@ impl<S: Sys> Stream<S> {
                 self.leave_handshake();
                 self.dial = None;
                 self.begin_watch(id, core);
+                core.counters.opened += 1;
+                tell!(debug, "{id:?} is open");
                 entries.push(Entry {
                     stream: id,
                     kind: Kind::Opened(opened),

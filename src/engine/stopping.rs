@@ -7,18 +7,24 @@ use super::engine::Engine;
 use super::id::{Key, ListenerId, StreamId};
 use super::seam::Sys;
 use super::stream::Phase;
+use super::telling::tell;
 use super::timers::Armed;
 use super::turn::STOP_TOKEN;
 use crate::proto::{CloseCode, Instant, State};
 
 impl<S: Sys> Engine<S> {
     /// Stops in good order: listeners are closed, open streams get Close 1001 (going away) behind what is queued,
-    /// streams that are not open yet are cut, and after `deadline` whatever is left is cut too. Go on polling until
+    /// streams that are not open yet are cut, and after `deadline` whatever is left is cut too. Streams that the host had
+    /// paused are read again. A peer that takes its queue slowly may do so until the deadline, and
+    /// `proto::Config::closing_timeout` counts from when all is written to it. Go on polling until
     /// [`is_drained`](Self::is_drained).
     pub fn drain(&mut self, deadline: Duration) {
         let now = self.core.refresh();
         let until = now + deadline;
-        self.stop_at(self.stopping.map_or(until, |earlier| earlier.min(until)));
+        let until = self.stopping.map_or(until, |earlier| earlier.min(until));
+        tell!(info, "draining {} connections within {deadline:?}", self.streams.len());
+        self.stop_at(until);
+        self.core.draining = Some(until);
         let keys: Vec<Key> = self.streams.keys().collect();
         for key in keys {
             let id = StreamId::new(key);
@@ -27,14 +33,11 @@ impl<S: Sys> Engine<S> {
             };
             match (stream.phase, stream.conn.state()) {
                 (Phase::Live, State::Open) => {
-                    stream.prepare_output(id, &mut self.core);
                     // The stream is open and the reason short: there is nothing that could be wrong.
-                    let _ = stream
-                        .conn
-                        .close(now, Some(CloseCode::GOING_AWAY), "", &mut self.core.sys);
-                    stream.rearm(id, &mut self.core);
+                    let _ = stream.begin_close(id, &mut self.core, Some(CloseCode::GOING_AWAY), "");
                 }
-                (Phase::Live, State::Closing | State::Closed) | (Phase::Ending, _) => {}
+                (Phase::Live, State::Closing | State::Closed) => stream.unpause(id, &mut self.core),
+                (Phase::Ending, _) => {}
                 (Phase::Resolving | Phase::Connecting | Phase::Tunnelling, _) | (Phase::Live, State::Opening) => {
                     let _ = self.abort(id);
                 }

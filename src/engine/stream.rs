@@ -15,6 +15,7 @@ use super::options::StreamOptions;
 use super::peer::Peer;
 use super::seam::Sys;
 use super::secure::Secure;
+use super::telling::tell_end;
 use super::timers::Armed;
 use crate::proto::{Connection, Instant, Side, State};
 
@@ -27,6 +28,8 @@ pub(super) struct Profile {
     pub(super) url: Option<Box<str>>,
     /// Handshakes of the listener that are under way.
     pub(super) handshakes: AtomicU32,
+    /// Connections of the listener.
+    pub(super) connections: AtomicU32,
 }
 
 /// One connection. Ten thousand idle ones should cost little: what only some streams need is boxed, and buffers are
@@ -224,15 +227,30 @@ impl<S: Sys> Stream<S> {
         if self.flags.has(Flags::ENDED) {
             return;
         }
+        self.count_end(core, &last);
+        tell_end(id, &last);
         self.flags.set(Flags::ENDED);
         // What was due is moot; settling the stream has a deadline of its own.
         self.deadline = NEVER;
         self.leave_handshake();
+        self.lose_queue_if_broken(id, core);
         sink.push(Entry { stream: id, kind: last });
         core.ended.push(id);
         core.adopted.remove(&id);
         core.probes.remove(&id);
-        core.counters.ended += 1;
+    }
+
+    /// Reads again, whatever the host wanted before: the peer's Close is awaited.
+    pub(super) fn unpause(&mut self, id: StreamId, core: &mut Core<S>) {
+        self.flags.clear(Flags::PAUSED);
+        self.mark_ready(id, core);
+    }
+
+    /// Whether the opening handshake, or what comes before it, is under way.
+    pub(super) fn is_opening(&self) -> bool {
+        let is_handshaking = self.flags.has(Flags::HANDSHAKE) || self.dial.is_some();
+        self.phase != Phase::Ending
+            && (self.phase != Phase::Live || is_handshaking || self.conn.state() == State::Opening)
     }
 
     /// The handshake is over, in whatever way: the listener may take another.

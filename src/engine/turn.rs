@@ -25,6 +25,7 @@ impl<S: Sys> Engine<S> {
             self.core.pool.give(buffer);
         }
         events.clear();
+        self.core.counters.turns += 1;
         self.begin_turn(events);
         let timeout = self.waiting_time(events, timeout);
         let mut reports = std::mem::take(&mut self.sys_events);
@@ -220,6 +221,7 @@ impl<S: Sys> Engine<S> {
     fn run_ready(&mut self, events: &mut Events) {
         for _ in 0..self.core.ready.len() {
             if events.is_full() {
+                self.core.counters.arena_full += 1;
                 return;
             }
             let Some(id) = self.core.ready.pop_front() else { return };
@@ -248,6 +250,7 @@ impl<S: Sys> Engine<S> {
 
     fn run_timers(&mut self, events: &mut Events) {
         while let Some((token, deadline)) = self.core.timers.pop_due(self.core.now) {
+            self.core.counters.timers_run += 1;
             if token == STOP_TOKEN {
                 self.cut_all(events);
                 continue;
@@ -297,7 +300,7 @@ impl<S: Sys> Engine<S> {
                 continue;
             };
             let id = StreamId::new(key);
-            stream.cut(&mut self.core);
+            stream.cut(id, &mut self.core);
             stream.fail(id, &mut self.core, &mut events.entries, Failure::Aborted);
             if stream.flags.has(Flags::GONE) {
                 self.streams.remove(key);
@@ -329,19 +332,24 @@ impl<S: Sys> Stream<S> {
                 }
                 // The only deadline here is that of `close_now`.
                 Phase::Live => {
-                    self.cut(core);
+                    self.cut(id, core);
                     self.fail(id, core, &mut events.entries, Failure::Aborted);
                 }
                 Phase::Ending => {
                     if self.flags.has(Flags::BLOCKED) {
-                        self.cut(core);
+                        self.cut(id, core);
                     } else {
-                        self.close_socket(core);
+                        self.close_socket(id, core);
                     }
                     return true;
                 }
             }
         } else if self.phase == Phase::Live && self.conn.poll_timeout().is_some_and(|due| due <= now) {
+            if self.conn.queued_bytes() > 0 && core.draining.is_some_and(|until| until > now) {
+                // Our Close is not written yet, and there is still time for it.
+                self.await_close_anew(core);
+            }
+            // Does nothing if it is too early now.
             self.conn.handle_timeout(now);
             self.drain_connection(id, core, events, None);
         } else if self.is_watched() {

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 use std::vec::Vec;
 
+use super::account::Cause;
 use super::core::Core;
 use super::error::Misuse;
 use super::events::{Entry, Kind};
@@ -11,10 +12,14 @@ use super::id::StreamId;
 use super::options::SlowReader;
 use super::seam::Sys;
 use super::stream::{Flags, Phase, Stream};
+use super::telling::tell;
 use crate::proto::{self, CloseCode, Instant, Message, State};
 
 /// How long a slow reader has to take the Close that ends it (`SlowReader::Close`).
 const SLOW_READER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// RFC 6455 section 5.5: a control frame's 125 bytes, less two for the code. Looked at before anything is dropped.
+const REASON_BYTES_MAX: usize = 123;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +84,9 @@ impl<S: Sys> Stream<S> {
         }
         let queue = &self.profile.options.queue;
         let (limit, high_water) = (queue.limit_bytes, queue.high_water_bytes);
-        if self.conn.queued_bytes().saturating_add(message.len()) > limit {
-            return self.send_past_limit(id, core, Unit::Message);
+        let before = self.conn.queued_bytes();
+        if before.saturating_add(message.len()) > limit {
+            return self.send_past_limit(id, core, Unit::Message, message.len());
         }
         self.prepare_output(id, core);
         let sent = if compress {
@@ -90,10 +96,11 @@ impl<S: Sys> Stream<S> {
         };
         match sent {
             Ok(()) => {}
-            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Message),
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Message, message.len()),
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += 1;
+        self.note_accepted(id, core, 1, before);
         self.note_use(id, core);
         Ok(self.queued(high_water))
     }
@@ -109,7 +116,9 @@ impl<S: Sys> Stream<S> {
     ) -> Result<Sent, Misuse> {
         let queue = &self.profile.options.queue;
         let (limit, high_water) = (queue.limit_bytes, queue.high_water_bytes);
-        let fits = self.conn.queued_bytes().saturating_add(chunk.len()) <= limit;
+        let before = self.conn.queued_bytes();
+        let is_first = self.conn.begins_message();
+        let fits = before.saturating_add(chunk.len()) <= limit;
         self.prepare_output(id, core);
         let sent = if fits {
             self.conn.send_chunk(chunk, last, &mut core.sys)
@@ -118,10 +127,11 @@ impl<S: Sys> Stream<S> {
         };
         match sent {
             Ok(()) => {}
-            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Chunk),
+            Err(proto::Misuse::QueueFull) => return self.send_past_limit(id, core, Unit::Chunk, chunk.len()),
             Err(misuse) => return Err(misuse.into()),
         }
         core.counters.messages_sent += u64::from(last);
+        self.note_accepted(id, core, u64::from(is_first), before);
         self.note_use(id, core);
         Ok(self.queued(high_water))
     }
@@ -138,7 +148,13 @@ impl<S: Sys> Stream<S> {
     }
 
     #[cold]
-    fn send_past_limit(&mut self, id: StreamId, core: &mut Core<S>, unit: Unit) -> Result<Sent, Misuse> {
+    fn send_past_limit(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        unit: Unit,
+        payload_bytes: usize,
+    ) -> Result<Sent, Misuse> {
         if self.conn.state() != State::Open {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }
@@ -146,16 +162,26 @@ impl<S: Sys> Stream<S> {
         // Whoever is told that there is no room waits to be told that there is.
         self.flags.set(Flags::ABOVE);
         match self.profile.options.queue.slow_reader {
-            SlowReader::Refuse => Ok(Sent::Refused { queued_bytes }),
-            SlowReader::DropNewest if unit == Unit::Chunk => Ok(Sent::Refused { queued_bytes }),
+            SlowReader::Refuse => {
+                self.note_refused(id, core, payload_bytes);
+                Ok(Sent::Refused { queued_bytes })
+            }
+            SlowReader::DropNewest if unit == Unit::Chunk => {
+                self.note_refused(id, core, payload_bytes);
+                Ok(Sent::Refused { queued_bytes })
+            }
             SlowReader::DropNewest => {
-                core.counters.messages_dropped += 1;
+                self.note_unqueued(id, core, Cause::Newest, payload_bytes);
                 Ok(Sent::Dropped { queued_bytes })
             }
             SlowReader::Close => {
-                // The message that a chunk belongs to is counted with the queue.
-                core.counters.messages_dropped += u64::from(unit == Unit::Message);
-                self.close_now(id, core, CloseCode::TRY_AGAIN_LATER, "", SLOW_READER_DEADLINE)?;
+                // The message that a chunk belongs to is counted with the queue, if it has begun to leave.
+                if unit == Unit::Message || self.conn.begins_message() {
+                    self.note_unqueued(id, core, Cause::SlowReader, payload_bytes);
+                }
+                let why = (CloseCode::TRY_AGAIN_LATER, "");
+                self.close_now(id, core, why, SLOW_READER_DEADLINE, Cause::SlowReader)?;
+                tell!(debug, "{id:?} is closed: the peer reads too slowly");
                 Ok(Sent::Closing)
             }
         }
@@ -166,20 +192,19 @@ impl<S: Sys> Stream<S> {
         &mut self,
         id: StreamId,
         core: &mut Core<S>,
-        code: CloseCode,
-        reason: &str,
+        (code, reason): (CloseCode, &str),
         deadline: Duration,
+        cause: Cause,
     ) -> Result<(), Misuse> {
-        if self.phase != Phase::Live {
+        if self.phase != Phase::Live || self.conn.state() != State::Open {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }
-        if self.conn.state() != State::Open {
-            return Err(Misuse::Protocol(proto::Misuse::NotOpen));
+        if reason.len() > REASON_BYTES_MAX {
+            return Err(Misuse::Protocol(proto::Misuse::ReasonTooLong));
         }
         let now = core.refresh();
-        core.counters.messages_dropped += self.conn.discard_queued() as u64;
-        self.prepare_output(id, core);
-        self.conn.close(now, Some(code), reason, &mut core.sys)?;
+        self.dropping(id, core, cause, |stream, _| stream.conn.discard_queued());
+        self.begin_close(id, core, Some(code), reason)?;
         self.deadline = self.deadline.min(now + deadline);
         self.rearm(id, core);
         Ok(())
@@ -223,6 +248,7 @@ impl<S: Sys> Stream<S> {
             Ok(()) => {
                 self.flags.clear(Flags::BLOCKED);
                 self.return_output(core);
+                self.await_close_anew(core);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.set(Flags::BLOCKED),
             Err(_) => self.handle_unwritable(id, core),
@@ -245,6 +271,7 @@ impl<S: Sys> Stream<S> {
                 return Ok(());
             }
             let count = core.sys.write(socket, bytes)?;
+            core.counters.bytes_sent += count as u64;
             self.conn.transmitted(now, count);
         }
     }

@@ -45,6 +45,24 @@ impl Outgoing {
         matches!(self.state, State::Idle)
     }
 
+    /// Whether a message was begun, and none of it is queued yet.
+    #[inline]
+    pub(crate) const fn is_begun(&self) -> bool {
+        matches!(self.state, State::Begun(_))
+    }
+
+    /// Whether some of a message is queued, or was sent, and its end is not.
+    pub(crate) const fn is_continued(&self) -> bool {
+        matches!(self.state, State::Continued(_))
+    }
+
+    /// The message under way, if there is one, will not be ended.
+    pub(crate) const fn cut(&mut self) {
+        if !self.is_idle() {
+            self.state = State::Cut;
+        }
+    }
+
     /// Why a message can't begin now.
     #[inline]
     pub(crate) const fn check_idle(&self) -> Result<(), Misuse> {

@@ -97,6 +97,28 @@ impl Output {
         pongs
     }
 
+    /// What waits of messages: how many of their last frames, and how many bytes of all their frames.
+    pub(crate) fn messages(&self) -> (usize, usize) {
+        let (mut messages, mut bytes) = (0, 0);
+        let mut start = 0;
+        for end in self.units() {
+            let unsent = end.saturating_sub(self.written.max(start));
+            let frame = self.bytes.get(start..).unwrap_or_default();
+            if unsent > 0 && (header::is_message_frame(frame) || header::is_continuation(frame)) {
+                messages += usize::from(header::is_last(frame));
+                bytes += unsent;
+            }
+            start = end;
+        }
+        (messages, bytes)
+    }
+
+    /// Drops all that waits, the frame under way as well: nothing can be sent any more.
+    pub(crate) fn abandon(&mut self) {
+        self.bytes.clear();
+        self.written = 0;
+    }
+
     /// Drops every frame of which nothing was sent, but never the head of an opening handshake.
     pub(crate) fn discard_unsent(&mut self) -> Discarded {
         // The answer of an opening handshake was promised, and without it no frame means anything.

@@ -194,6 +194,12 @@ mod engine_support;
 // The engine: TLS, both sides.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod engine_tls;
+// The engine: what became of each message, and what was counted.
+#[cfg(feature = "net")]
+mod engine_account;
+// The engine: draining, with slow readers, paused streams, handshakes under way.
+#[cfg(feature = "net")]
+mod engine_drain;
 // The engine: keep-alive, round trips, idle streams.
 #[cfg(feature = "net")]
 mod engine_time;

@@ -89,6 +89,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("std::os", No),
             ("std::os::fd::AsFd", Yes),
             ("std::os::fd::BorrowedFd", Yes),
+            ("log", In("engine/telling.rs")),
             ("std::process", No),
             ("std::thread", No),
             ("std::time::Instant", No),

@@ -297,6 +297,14 @@ impl ConnectOptions {
         self
     }
 
+    /// Keeps an exact [account](crate::engine::Engine::account) of what becomes of each message that is sent; default false.
+    /// It takes 120 bytes a stream.
+    #[must_use]
+    pub const fn account(mut self, kept: bool) -> Self {
+        self.stream.account = kept;
+        self
+    }
+
     /// Sends pings to a peer that is silent, and ends the stream if it stays so; default none.
     #[must_use]
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {

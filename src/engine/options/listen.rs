@@ -18,6 +18,8 @@ pub struct ListenOptions {
     pub(in crate::engine) backlog: u32,
     pub(in crate::engine) socket: SocketOptions,
     pub(in crate::engine) handshakes_max: u32,
+    pub(in crate::engine) connections_max: u32,
+    pub(in crate::engine) per_address_max: u32,
     pub(in crate::engine) stream: StreamOptions,
     #[cfg(feature = "tls")]
     pub(in crate::engine) tls: Option<crate::tls::ServerConfig>,
@@ -38,6 +40,8 @@ impl ListenOptions {
             backlog: 1024,
             socket: SocketOptions::default(),
             handshakes_max: 4096,
+            connections_max: u32::MAX,
+            per_address_max: u32::MAX,
             stream: StreamOptions::default(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -83,11 +87,38 @@ impl ListenOptions {
         self
     }
 
+    /// Connections that this listener may have at once, from the first packet until the socket is closed; default no bound
+    /// but that of the [engine](crate::engine::Config::connections_max). Further connections wait in the backlog until
+    /// another ends, which [`Notice::ListenerFull`](crate::engine::Notice::ListenerFull) tells once.
+    #[must_use]
+    pub const fn connections_max(mut self, connections: u32) -> Self {
+        self.connections_max = connections;
+        self
+    }
+
+    /// Connections that this listener may have at once from one IP address; default no bound. Whose a connection is can be
+    /// seen only when it is accepted: one too many is reset at once, before anything is read from it, and
+    /// [`Notice::ConnectionRefused`](crate::engine::Notice::ConnectionRefused) tells. An IPv4 address that came through an
+    /// IPv6 socket is the same as without. Unix sockets have no addresses and no such bound.
+    #[must_use]
+    pub const fn per_address_max(mut self, connections: u32) -> Self {
+        self.per_address_max = connections;
+        self
+    }
+
     /// Hands every [`Event::Request`](crate::engine::Event::Request) to the host, which then accepts or refuses; default false:
     /// every valid request is accepted.
     #[must_use]
     pub const fn requests(mut self, handed_over: bool) -> Self {
         self.stream.requests = handed_over;
+        self
+    }
+
+    /// Keeps an exact [account](crate::engine::Engine::account) of what becomes of each message that is sent; default false.
+    /// It takes 120 bytes a stream.
+    #[must_use]
+    pub const fn account(mut self, kept: bool) -> Self {
+        self.stream.account = kept;
         self
     }
 

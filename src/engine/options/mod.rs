@@ -101,6 +101,7 @@ pub(in crate::engine) struct StreamOptions {
     pub(in crate::engine) chunks: bool,
     pub(in crate::engine) subprotocols: Vec<String>,
     pub(in crate::engine) tls_timeout: Duration,
+    pub(in crate::engine) account: bool,
     pub(in crate::engine) keep_alive: Option<KeepAlive>,
     pub(in crate::engine) idle_timeout: Option<Duration>,
 }
@@ -123,6 +124,7 @@ impl Default for StreamOptions {
             chunks: false,
             subprotocols: Vec::new(),
             tls_timeout: Duration::from_secs(10),
+            account: false,
             keep_alive: None,
             idle_timeout: None,
         }

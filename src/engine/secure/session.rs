@@ -106,7 +106,9 @@ impl<S: Sys> Stream<S> {
                     if S::SHORT_READ_DRAINS && count < READ_BYTES && !self.flags.has(Flags::HANGUP) {
                         self.flags.clear(Flags::READABLE);
                     }
+                    core.counters.bytes_received += count as u64;
                     budget = budget.saturating_sub(count);
+                    core.counters.budgets_exhausted += u64::from(budget == 0);
                     let result = secure.session.handle_bytes(&core.ciphertext[..count]);
                     self.mark_dirty(id, &mut core.dirty);
                     if let Err(error) = result {
@@ -171,7 +173,9 @@ impl<S: Sys> Stream<S> {
         };
         loop {
             while secure.written < secure.records.len() {
-                secure.written += core.sys.write(socket, &secure.records[secure.written..])?;
+                let count = core.sys.write(socket, &secure.records[secure.written..])?;
+                core.counters.bytes_sent += count as u64;
+                secure.written += count;
             }
             secure.written = 0;
             secure.records.clear();

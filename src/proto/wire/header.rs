@@ -174,6 +174,11 @@ pub(crate) fn is_message_frame(queued: &[u8]) -> bool {
     queued.first().is_some_and(|first| matches!(first & 0x0F, 0x1 | 0x2))
 }
 
+/// Whether a frame at the start of `queued` is the last of its message.
+pub(crate) fn is_last(queued: &[u8]) -> bool {
+    queued.first().is_some_and(|first| first & 0x80 != 0)
+}
+
 /// Whether a frame at the start of `queued` goes on with a message that was begun before.
 pub(crate) fn is_continuation(queued: &[u8]) -> bool {
     queued
