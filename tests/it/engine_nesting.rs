@@ -11,7 +11,7 @@ use mio::{Interest, Poll, Token};
 use wsloop::EventLoop;
 use wsloop::engine::{AdoptOptions, Event, ListenOptions};
 
-use super::engine_support::{PATIENCE, RawClient, Rig, TEXT, frame};
+use super::engine_support::{BINARY, CLOSE, PATIENCE, PING, RawClient, Rig, TEXT, frame};
 
 /// An edge-triggered loop around `rig`'s.
 struct Outer {
@@ -152,4 +152,96 @@ fn a_loop_that_never_waits_serves_as_well() {
         }
     }
     client.join().unwrap();
+}
+
+/// Requests that are answered late, streams that are paused and resumed, a queue that holds little: whatever the host
+/// does between two polls, the next time-out knows of it. A client that hears nothing for long fails the test.
+#[test]
+fn no_wake_up_is_lost_whatever_the_host_does_in_between() {
+    const CLIENTS: usize = 12;
+    let config = wsloop::engine::Config {
+        read_budget_bytes: 3000,
+        accept_budget: 1,
+        ..Default::default()
+    };
+    let mut rig = Rig::with(config, wsloop::engine::Events::with_capacity(0));
+    let options = ListenOptions::new("127.0.0.1:0").requests(true).handshakes_max(3);
+    let (_, addr) = rig.listen(options);
+    let mut outer = Outer::around(&rig.event_loop);
+    let handle = rig.event_loop.handle();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            std::thread::spawn(move || {
+                let mut client = RawClient::open(addr);
+                for round in 0..30 {
+                    let payload = vec![number as u8; 1 + (round * 397 + number * 31) % 9000];
+                    client.send(BINARY, &payload);
+                    loop {
+                        match client.receive() {
+                            (PING, _) => {}
+                            echo => break assert!(echo == (BINARY, payload), "round {round} of client {number}"),
+                        }
+                    }
+                }
+                client.send(CLOSE, &[0x03, 0xe8]);
+                while client.receive().0 == PING {}
+            })
+        })
+        .collect();
+    let mut choices = Choices(7);
+    let (mut asked, mut paused, mut streams, mut ended) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let begun = std::time::Instant::now();
+    while ended < CLIENTS || rig.event_loop.stream_count() > 0 {
+        assert!(begun.elapsed() < 4 * PATIENCE);
+        outer.wait(&mut rig);
+        turn(&mut rig);
+        for (stream, event) in &rig.events {
+            match event {
+                Event::Request(_) => asked.push(stream),
+                Event::Opened(_) => streams.push(stream),
+                Event::Closed(_) => ended += 1,
+                Event::Failed(failure) => panic!("{failure}"),
+                _ => super::engine_support::echo(&mut rig.event_loop, stream, event),
+            }
+        }
+        // Something of all that a host can do, or nothing. What is put off is done when nothing else is left to do, and
+        // no later than that.
+        let rests = rig.event_loop.next_timeout() != Some(Duration::ZERO);
+        if rests || choices.below(4) == 0 {
+            for stream in asked.drain(..) {
+                rig.event_loop.accept(stream, wsloop::proto::Accept::new()).unwrap();
+            }
+        }
+        if rests || choices.below(3) == 0 {
+            for stream in paused.drain(..) {
+                let _ = rig.event_loop.resume(stream);
+            }
+        }
+        if !streams.is_empty() {
+            let stream = streams[choices.below(streams.len())];
+            match choices.below(6) {
+                0 if !rests && rig.event_loop.pause(stream).is_ok() => paused.push(stream),
+                1 => drop(handle.ping(stream, b"?")),
+                2 => drop(rig.event_loop.flush(stream)),
+                3 => drop(rig.event_loop.ping(stream, b"!")),
+                _ => {}
+            }
+        }
+    }
+    for client in clients {
+        client.join().unwrap();
+    }
+}
+
+/// Numbers that look like chance and are the same each time.
+struct Choices(u64);
+
+impl Choices {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
 }
