@@ -266,6 +266,31 @@ fn a_stream_that_ends_before_all_is_read_leaves_nothing_behind() {
     rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
 }
 
+#[test]
+fn an_adopted_socket_has_its_time_as_any_other() {
+    let protocol = wsloop::proto::Config {
+        opening_timeout: Duration::from_millis(50),
+        ..Default::default()
+    };
+    let options = AdoptOptions::server(ListenOptions::default().protocol(std::sync::Arc::new(protocol)));
+    for received in [0, 20] {
+        for (near, mut far) in pairs() {
+            let mut rig = Rig::new();
+            let half = &request().into_bytes()[..received];
+            rig.event_loop.adopt(near, options.clone().received(half)).unwrap();
+            let failure = rig.until(|_, _, event| match event {
+                Event::Failed(failure) => Some(failure.clone()),
+                _ => None,
+            });
+            let timed_out = wsloop::proto::Failure::TimedOut(wsloop::proto::Phase::Opening);
+            assert_eq!(failure, wsloop::engine::Failure::Protocol(timed_out));
+            rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
+            let mut rest = Vec::new();
+            far.read_to_end(&mut rest).unwrap();
+        }
+    }
+}
+
 /// Both ends in one loop: ours, whose socket was connected outside, and a listener's stream.
 fn converse(rig: &mut Rig, client: StreamId) {
     let mut back = None;

@@ -154,6 +154,69 @@ fn a_loop_that_never_waits_serves_as_well() {
     client.join().unwrap();
 }
 
+/// What the descriptor is silent about, one reason after the other, each with nothing else to do.
+#[test]
+fn the_next_time_out_knows_what_the_descriptor_does_not_say() {
+    let config = wsloop::engine::Config {
+        accept_budget: 1,
+        ..Default::default()
+    };
+    let mut rig = Rig::with(config, wsloop::engine::Events::default());
+    let (_, addr) = rig.listen(ListenOptions::new("127.0.0.1:0").handshakes_max(2));
+    let mut outer = Outer::around(&rig.event_loop);
+    assert_eq!(rig.event_loop.next_timeout(), None, "nothing is to be done");
+
+    // A backlog that is not emptied; where nobody may be accepted, it is no reason.
+    let mut clients: Vec<RawClient> = (0..3).map(|_| RawClient::connect(addr)).collect();
+    assert!(outer.wait(&mut rig));
+    turn(&mut rig);
+    assert_eq!(rig.event_loop.stream_count(), 1);
+    assert_eq!(rig.event_loop.next_timeout(), Some(Duration::ZERO), "two more wait");
+    turn(&mut rig);
+    turn(&mut rig);
+    assert_eq!(rig.event_loop.stream_count(), 2);
+    let timeout = rig.event_loop.next_timeout();
+    assert!(
+        timeout.is_some_and(|timeout| timeout > Duration::ZERO),
+        "the deadline of a handshake, not {timeout:?}"
+    );
+
+    // Output: the answer to the request.
+    std::io::Write::write_all(&mut clients[0].socket, super::engine_support::request().as_bytes()).unwrap();
+    let stream = rig.opened();
+    assert_eq!(rig.event_loop.next_timeout(), Some(Duration::ZERO), "the answer waits");
+    settle(&mut rig);
+
+    // A socket that was announced while nobody wanted to read it.
+    rig.event_loop.pause(stream).unwrap();
+    clients[0].send(TEXT, b"later");
+    rig.until_true(|event_loop, _| {
+        event_loop.resume(stream).unwrap();
+        let remembered = event_loop.next_timeout() == Some(Duration::ZERO);
+        event_loop.pause(stream).unwrap();
+        remembered
+    });
+    settle(&mut rig);
+    rig.event_loop.resume(stream).unwrap();
+    assert_eq!(rig.event_loop.next_timeout(), Some(Duration::ZERO), "it is remembered");
+    turn(&mut rig);
+    assert_eq!(rig.events.iter().count(), 1);
+    settle(&mut rig);
+
+    // The end of a stream, and a command.
+    rig.event_loop.abort(stream).unwrap();
+    assert_eq!(
+        rig.event_loop.next_timeout(),
+        Some(Duration::ZERO),
+        "its last event waits"
+    );
+    settle(&mut rig);
+    rig.event_loop.handle().stop().unwrap();
+    assert_eq!(rig.event_loop.next_timeout(), Some(Duration::ZERO), "a command waits");
+    settle(&mut rig);
+    assert!(rig.event_loop.is_drained());
+}
+
 /// Requests that are answered late, streams that are paused and resumed, a queue that holds little: whatever the host
 /// does between two polls, the next time-out knows of it. A client that hears nothing for long fails the test.
 #[test]
