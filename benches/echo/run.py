@@ -74,7 +74,7 @@ class Bench:
             names = [name for name in names if name == "floor" or name in wanted]
         return names
 
-    def serve(self, name):
+    def serve(self, name, under=()):
         """A new server, and where it listens."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -85,9 +85,10 @@ class Bench:
         # Else glibc gives freed memory back and takes it again for each large message, which costs the peers most.
         environment = dict(os.environ, MALLOC_TRIM_THRESHOLD_="1000000000", MALLOC_MMAP_THRESHOLD_="1000000000")
         server = subprocess.Popen(
-            ["taskset", "-c", str(self.arguments.server_core), *command],
+            ["taskset", "-c", str(self.arguments.server_core), *under, *command],
             stdout=subprocess.DEVNULL,
             env=environment,
+            stderr=subprocess.DEVNULL if under else None,
         )
         for _ in range(500):
             try:
@@ -97,7 +98,7 @@ class Bench:
             except OSError:
                 if server.poll() is not None:
                     raise SystemExit(f"{name} does not start")
-                time.sleep(0.01)
+                time.sleep(0.02)
         raise SystemExit(f"{name} does not listen")
 
     def load(self, name, address, pid, options, window_ms):
@@ -144,6 +145,25 @@ class Bench:
         if result is None or not samples:
             return None
         return user / len(samples) * result["cpu_ns"] / result["messages"]
+
+    def instructions(self, name, row):
+        """Instructions in user space for each message: what many take less what few take, by the difference."""
+        _, _, _, connections, in_flight, _ = row
+        counts = []
+        for batches in (20 * connections, 120 * connections):
+            out = self.directory / "callgrind.out"
+            under = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+            server, address = self.serve(name, under)
+            try:
+                result = self.load(name, address, server.pid, [*options_of(row), "--batches", batches], 0)
+            finally:
+                server.terminate()
+                server.wait()
+            total = re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE)
+            if result is None or total is None:
+                return None
+            counts.append((int(total.group(1)), result["messages"]))
+        return (counts[1][0] - counts[0][0]) / (counts[1][1] - counts[0][1])
 
 
 def options_of(row):
@@ -246,6 +266,16 @@ def user_table(bench, names, rows, arguments):
     table(names, lines, None if arguments.tls else "wsloop must")
 
 
+def instruction_table(bench, names, rows, arguments):
+    lines = []
+    for row in rows:
+        print("instructions: " + row[0], file=sys.stderr)
+        texts = [show(bench.instructions(name, row), "{:,.0f}") for name in names]
+        lines.append([row[0], *texts])
+        print("  " + " | ".join(texts), file=sys.stderr)
+    table(names, lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
@@ -254,7 +284,8 @@ def main():
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--rows", help="only those rows whose names this regular expression finds")
     parser.add_argument("--servers", help="only these, by commas, and the floor")
-    parser.add_argument("--parts", default="echo,handshakes,latency,user")
+    parser.add_argument("--parts", default="echo,handshakes,latency,user",
+                        help="of echo, handshakes, latency, user, instructions (the last needs valgrind)")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     parser.add_argument("--no-build", action="store_true")
@@ -275,8 +306,10 @@ def main():
             handshake_table(bench, names, arguments)
         if "latency" in parts:
             latency_table(bench, names, arguments)
+        user_rows = [row for row in [*ROWS, EXTRA_USER_ROW] if row[0] in USER_ROWS and wanted.search(row[0])]
+        if "instructions" in parts:
+            instruction_table(bench, names, user_rows, arguments)
         if "user" in parts:
-            user_rows = [row for row in [*ROWS, EXTRA_USER_ROW] if row[0] in USER_ROWS and wanted.search(row[0])]
             user_table(bench, names, user_rows, arguments)
 
 

@@ -28,6 +28,8 @@ struct Load {
     warm: Duration,
     window: Duration,
     latency: bool,
+    /// Instead of a time: so many batches.
+    batches: Option<u64>,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -51,6 +53,10 @@ pub fn run(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
         warm: Duration::from_millis(arguments.value("--warm-ms", 200)?),
         window: Duration::from_millis(arguments.value("--window-ms", 500)?),
         latency: arguments.flag("--latency"),
+        batches: match arguments.value("--batches", 0)? {
+            0 => None,
+            batches => Some(batches),
+        },
         tls: match arguments.values("--tls", 1)? {
             Some(files) => Some(tls::client(&files[0])?),
             None => None,
@@ -108,7 +114,12 @@ fn echo(load: &Load, batch: &[u8], answer: &[u8]) -> Result<(), Box<dyn Error>> 
             }
         }
         let now = Instant::now();
+        if load.batches.is_some_and(|batches| rounds >= batches) {
+            report(load, rounds, process::cpu_ns(load.pid), now - began, &mut times);
+            return Ok(());
+        }
         match window_began {
+            _ if load.batches.is_some() => {}
             None if now - began >= load.warm => {
                 (window_began, rounds_before, cpu_before) = (Some(now), rounds, process::cpu_ns(load.pid));
                 times.clear();

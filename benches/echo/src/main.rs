@@ -22,7 +22,7 @@ const USAGE: &str = "usage: wsloop-echo COMMAND
   names
   certificate CERT.pem KEY.pem                    makes a certificate for localhost
   load ADDRESS --pid PID --payload BYTES [--kind binary|text] [--connections N] [--in-flight N] [--plain]
-       [--warm-ms N] [--window-ms N] [--handshakes] [--latency] [--tls CERT.pem]
+       [--warm-ms N] [--window-ms N] [--handshakes] [--latency] [--batches N] [--tls CERT.pem]
                                                   one line of JSON: what the server with PID did, and its CPU time
   hold ADDRESS [--connections N] [--talk] [--tls CERT.pem]
                                                   `ready`, when all are open; holds them until standard input ends

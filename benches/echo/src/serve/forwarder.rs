@@ -44,7 +44,9 @@ impl Echo for Forwarder {
             // The client's header is longer by the mask than the server's, and so is never overwritten unread.
             let own = header - 4;
             self.mask.copy_from_slice(&buffer[read + own..read + header]);
-            buffer.copy_within(read..read + own, write);
+            for offset in 0..own {
+                buffer[write + offset] = buffer[read + offset];
+            }
             buffer[write + 1] &= 0x7f;
             self.payload_left = length;
             read += header;
@@ -89,29 +91,39 @@ fn header(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Both at once, so that the payload goes through the processor's registers once.
+#[inline]
 fn move_unmasked(buffer: &mut [u8], from: usize, to: usize, count: usize, mask: [u8; 4]) {
-    const STEP: usize = 64;
-    let mut wide = [0; STEP];
-    for part in wide.chunks_exact_mut(4) {
-        part.copy_from_slice(&mask);
+    let half = u64::from(u32::from_ne_bytes(mask));
+    let word = half << 32 | half;
+    let mut place = 0;
+    while place + 64 <= count
+        && let Some(bytes) = buffer[from + place..].first_chunk::<64>()
+    {
+        let moved = unmasked(*bytes, word);
+        buffer[to + place..to + place + 64].copy_from_slice(&moved);
+        place += 64;
     }
-    let whole = count / STEP * STEP;
-    for place in (0..whole).step_by(STEP) {
-        let mut block = [0; STEP];
-        block.copy_from_slice(&buffer[from + place..from + place + STEP]);
-        for (byte, key) in block.iter_mut().zip(&wide) {
-            *byte ^= key;
-        }
-        buffer[to + place..to + place + STEP].copy_from_slice(&block);
+    while place + 8 <= count
+        && let Some(bytes) = buffer[from + place..].first_chunk()
+    {
+        let moved = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
+        buffer[to + place..to + place + 8].copy_from_slice(&moved);
+        place += 8;
     }
-    let mut place = whole;
-    while place + 4 <= count {
-        for offset in 0..4 {
-            buffer[to + place + offset] = buffer[from + place + offset] ^ mask[offset];
-        }
-        place += 4;
+    // The loop's buffer is longer than what is read into it, so that a word can be read; it must not be written.
+    if place < count
+        && let Some(bytes) = buffer[from + place..].first_chunk()
+    {
+        let moved = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
+        buffer[to + place..to + count].copy_from_slice(&moved[..count - place]);
     }
-    for offset in 0..count - place {
-        buffer[to + place + offset] = buffer[from + place + offset] ^ mask[offset];
+}
+
+#[inline]
+fn unmasked(mut bytes: [u8; 64], word: u64) -> [u8; 64] {
+    let (words, _) = bytes.as_chunks_mut();
+    for bytes in words {
+        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
     }
+    bytes
 }

@@ -13,6 +13,8 @@ use super::transport::{Plain, Secure, Transport};
 const BUFFER_BYTES: usize = 512 << 10;
 /// In front of what is read, for what the last read left over.
 pub const HEADROOM_BYTES: usize = 2048;
+/// Behind it, so that whole words can be read.
+const SLACK_BYTES: usize = 8;
 const LISTENER: Token = Token(usize::MAX);
 
 /// From the bytes read to the bytes sent.
@@ -43,7 +45,7 @@ fn serve<T: Transport, E: Echo>(setting: Setting, echo: impl Fn() -> E) -> Resul
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut peers: Vec<Option<Peer<T, E>>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
-    let mut buffer = vec![0; HEADROOM_BYTES + BUFFER_BYTES];
+    let mut buffer = vec![0; HEADROOM_BYTES + BUFFER_BYTES + SLACK_BYTES];
     let mut scratch = vec![0; BUFFER_BYTES];
     loop {
         poll.poll(&mut events, None)?;
@@ -89,7 +91,10 @@ impl<T: Transport, E: Echo> Peer<T, E> {
             self.waiting.drain(..count);
         }
         while self.waiting.is_empty() && !self.transport.is_waiting() {
-            let got = match self.transport.read(&mut buffer[HEADROOM_BYTES..], scratch) {
+            let got = match self
+                .transport
+                .read(&mut buffer[HEADROOM_BYTES..HEADROOM_BYTES + BUFFER_BYTES], scratch)
+            {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 got => got?,
             };
