@@ -143,6 +143,9 @@ mod interop_browser;
 // The same with the other implementations.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
 mod interop_deflate;
+// Through proxies of another implementation.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod interop_proxies;
 // A connection that is read along.
 #[cfg(all(feature = "net", feature = "tls", feature = "deflate"))]
 mod interop_recorder;
