@@ -191,24 +191,27 @@ impl Connection {
 
     /// What waits of messages: how many whose last byte was not sent, the one included that is being sent in chunks and
     /// has begun; and the bytes of their frames. Walks over what waits.
-    pub(crate) fn queued_messages(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn queued_messages(&self) -> (usize, usize) {
         let (messages, bytes) = self.output.messages();
         (messages + usize::from(self.outgoing.is_continued()), bytes)
     }
 
     /// Whether the next chunk is its message's first.
     #[inline]
-    pub(crate) const fn begins_message(&self) -> bool {
+    #[must_use]
+    pub const fn begins_message(&self) -> bool {
         self.outgoing.is_begun()
     }
 
     /// Whether a message that is sent in chunks has begun to leave, and not ended.
-    pub(crate) const fn is_sending_chunks(&self) -> bool {
+    #[must_use]
+    pub const fn is_sending_chunks(&self) -> bool {
         self.outgoing.is_continued()
     }
 
     /// Nothing can be sent any more: drops all that waits.
-    pub(crate) fn abandon_queued(&mut self) {
+    pub fn abandon_queued(&mut self) {
         self.output.abandon();
         self.outgoing.cut();
         if let Some(rare) = &mut self.rare {
@@ -218,7 +221,7 @@ impl Connection {
     }
 
     /// After our Close: awaits the peer's until `deadline` instead of the time that `Config::closing_timeout` gave it.
-    pub(crate) fn await_close_until(&mut self, deadline: Instant) {
+    pub fn await_close_until(&mut self, deadline: Instant) {
         if self.stage == Stage::CloseSent {
             self.deadline = deadline;
         }

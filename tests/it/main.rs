@@ -200,9 +200,15 @@ mod engine_tls;
 // The engine: what became of each message, and what was counted.
 #[cfg(feature = "net")]
 mod engine_account;
+// The engine: how many connections a listener takes, in all and of one address.
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod engine_caps;
 // The engine: draining, with slow readers, paused streams, handshakes under way.
 #[cfg(feature = "net")]
 mod engine_drain;
+// The engine: quiet connections beside a flood.
+#[cfg(feature = "net")]
+mod engine_fairness;
 // The engine: keep-alive, round trips, idle streams.
 #[cfg(feature = "net")]
 mod engine_time;
