@@ -92,21 +92,22 @@ impl Net {
         fails
     }
 
-    /// How many of so many bytes from `from` still go through before the connection is cut there, if it is.
+    /// How many of so many bytes from `from` still go through before the connection is cut there, if it is now.
     pub(super) fn burn(&mut self, from: Link, bytes: usize) -> (usize, bool) {
-        let Some(fuse) = &mut self.end(from).fuse else {
+        let end = self.end(from);
+        let Some(fuse) = &mut end.fuse else {
             return (bytes, false);
         };
         let through = bytes.min(*fuse);
         *fuse -= through;
-        (through, through < bytes)
+        let cut = through < bytes && !std::mem::replace(&mut end.severed, true);
+        (through, cut)
     }
 
-    /// A connection is cut on its way: both ends hear of a reset.
+    /// A connection is cut on its way: both ends hear of a reset, and nothing more goes through from here.
     pub(super) fn cut(&mut self, link: Link) {
         self.note("is cut", link, 0);
         self.mark_cut(link);
-        self.end(link).fuse = None;
         for to in [link, link.other()] {
             let time = self.now + self.latency();
             self.at(time, Happening::Reset { to });

@@ -82,6 +82,8 @@ pub(super) struct End {
     pub(super) edge: Edge,
     /// After so many more bytes from here the connection is cut.
     pub(super) fuse: Option<usize>,
+    /// It was cut.
+    pub(super) severed: bool,
 }
 
 impl End {
@@ -103,6 +105,7 @@ impl End {
             blocked: false,
             edge: Edge::default(),
             fuse: None,
+            severed: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The engine in the simulated world, seed by seed. A seed that fails prints its number and the command that replays it
 //! alone, with every happening told: `WSLOOP_SIM_SEED=17 cargo test --features sim --test sim -- --nocapture`. A longer
 //! hunt: `WSLOOP_SIM_SEED=500..20000`.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 // Peers that stall, each in its place, and the time after which the engine lets them go.
 mod deadlines;
@@ -18,14 +18,19 @@ mod loopback;
 mod plan;
 // Dials through naive proxies, and redirects.
 mod tunnels;
+// The whole engine, server and client, in one world with naive peers, every command of a host at any moment, and a model
+// that knows what must arrive; and worlds in which the first call fails, then the second, and so on.
+mod whole;
 // The simulated world itself: its edges, its pipes, its files.
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Runs `test` with the seeds from 0 to `count`, or with those that the environment names: `17` is that one alone, with
-/// every happening told; `500..9000` a range.
-pub(crate) fn seeds(name: &str, count: u64, test: impl Fn(u64, bool)) {
+/// every happening told; `500..9000` a range. A range is spread over the processor's cores.
+pub(crate) fn seeds(name: &str, count: u64, test: impl Fn(u64, bool) + Sync) {
     let named = std::env::var("WSLOOP_SIM_SEED").ok();
     let number = |text: &str| {
         text.parse()
@@ -36,11 +41,30 @@ pub(crate) fn seeds(name: &str, count: u64, test: impl Fn(u64, bool)) {
         Some(Ok((first, end))) => number(first)..number(end),
         Some(Err(seed)) => return test(number(seed), true),
     };
-    for seed in range {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed, false))) {
-            eprintln!("seed {seed} fails; to replay it alone, with every happening told:");
-            eprintln!("WSLOOP_SIM_SEED={seed} cargo test --features sim --test sim {name} -- --nocapture");
-            resume_unwind(panic);
+    // Those who know that some seeds fail want to know of more.
+    let failures_max = std::env::var("WSLOOP_SIM_FAILURES").map_or(1, |text| number(&text));
+    let (next, failures) = (AtomicU64::new(range.start), AtomicU64::new(0));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Relaxed);
+            if seed >= range.end || failures.load(Relaxed) >= failures_max {
+                return;
+            }
+            if catch_unwind(AssertUnwindSafe(|| test(seed, false))).is_err() {
+                failures.fetch_add(1, Relaxed);
+                eprintln!("seed {seed} fails; to replay it alone, with every happening told:");
+                eprintln!(
+                    "WSLOOP_SIM_SEED={seed} cargo test --profile sim --no-default-features --features sim,deflate --test \
+                     sim {name} -- --nocapture"
+                );
+            }
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    assert_eq!(failures.into_inner(), 0, "seeds fail; each is named above");
 }

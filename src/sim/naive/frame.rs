@@ -131,11 +131,12 @@ impl Listener {
     /// # Errors
     /// What is wrong with it, by RFC 6455 sections 5.4 to 5.6.
     pub fn hear(&mut self, frame: Frame) -> Result<Option<Frame>, String> {
-        if self.closed {
+        // RFC 6455 section 5.5.1 forbids data after a Close; section 5.5.2 wants pings answered until one has come.
+        if self.closed && frame.opcode <= 8 {
             return Err(format!("a frame after Close: {frame:?}"));
         }
         if frame.opcode >= 8 {
-            self.closed = frame.opcode == 8;
+            self.closed |= frame.opcode == 8;
             return Ok(Some(frame));
         }
         let (text, payload) = match (self.partial.take(), frame.opcode) {
