@@ -87,7 +87,10 @@ impl<S: Sys> Engine<S> {
         }
         self.run_commands(events);
         for id in std::mem::take(&mut self.answered) {
-            if let Some(stream) = self.streams.get_mut(id.key()) {
+            // One that was answered and cut in the same breath has had its last event.
+            if let Some(stream) = self.streams.get_mut(id.key())
+                && !stream.flags.has(Flags::ENDED)
+            {
                 stream.drain_connection(id, &mut self.core, events, None);
                 stream.mark_ready(id, &mut self.core);
                 stream.rearm(id, &mut self.core);
