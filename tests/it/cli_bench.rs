@@ -263,6 +263,10 @@ fn connections_that_are_refused_or_lost_are_told_by_kind() {
     let errors = json["result"]["errors"].as_object().unwrap();
     assert!(errors.keys().any(|text| text.contains("1001")), "{errors:?}");
     assert_eq!(errors.values().filter_map(Value::as_u64).sum::<u64>(), 2, "{errors:?}");
+    // The one message that was under way on each.
+    let faults = json["result"]["faults"].as_object().unwrap();
+    assert_eq!(faults.keys().collect::<Vec<_>>(), ["cut"]);
+    assert_eq!(faults["cut"]["count"], 2);
 
     let url = server.url.clone();
     drop(server);
@@ -271,6 +275,28 @@ fn connections_that_are_refused_or_lost_are_told_by_kind() {
     assert_eq!(output.code, Some(1));
     assert!(output.stdout.contains("5 x can't connect"), "{output:?}");
     assert!(output.stdout.contains("0 opened, 5 failed"), "{output:?}");
+}
+
+#[test]
+fn connections_come_from_the_addresses_named() {
+    let (sender, peers) = std::sync::mpsc::channel();
+    let server = Server::host(
+        ListenOptions::new("127.0.0.1:0"),
+        move |event_loop, stream, event| match event {
+            Event::Opened(_) => drop(sender.send(event_loop.peer_addr(stream).unwrap().to_string())),
+            Event::Message(message) => echo(event_loop, stream, message),
+            _ => {}
+        },
+    );
+    let (output, _) = server.bench(&["-c", "3", "-m", "30", "--bind", "127.0.0.2,127.0.0.3"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    drop(server);
+    let mut peers: Vec<_> = peers
+        .iter()
+        .map(|peer| peer.split(':').next().unwrap().to_owned())
+        .collect();
+    peers.sort();
+    assert_eq!(peers, ["127.0.0.2", "127.0.0.2", "127.0.0.3"]);
 }
 
 #[test]
@@ -360,6 +386,10 @@ fn the_echo_command_is_a_good_server() {
         echo.signal("TERM");
         assert_eq!(echo.wait().code(), Some(0));
     }
+    let mut echo = Running::start(wsloop(dir.path(), &["echo", "unix:echo.sock"]));
+    echo.stdout_line("listening on unix:echo.sock");
+    let arguments = ["bench", "ws://localhost", "--unix", "echo.sock", "-m", "100"];
+    assert_eq!(run(dir.path(), &arguments).code, Some(0));
 }
 
 #[test]

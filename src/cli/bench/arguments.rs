@@ -68,6 +68,9 @@ pub(crate) struct Load {
     /// A connection on which nothing comes for so long, though echoes are due, has lost them
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = quantity::duration)]
     pub(super) timeout: Duration,
+    /// Reach the server by this Unix socket; the URL still says host and path
+    #[arg(long, value_name = "PATH")]
+    pub(super) unix: Option<String>,
     /// Offer permessage-deflate
     #[arg(long)]
     pub(super) compress: bool,

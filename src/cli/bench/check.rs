@@ -15,6 +15,8 @@ const GAPS_MAX: usize = 4096;
 pub(super) enum Fault {
     /// Never answered, though later ones were, or though time enough passed.
     Missing,
+    /// Under way when their connection failed or was lost.
+    Cut,
     /// Answered twice.
     Duplicated,
     /// Answered behind a later one.
@@ -36,6 +38,7 @@ impl Fault {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Cut => "lost with their connection",
             Self::Duplicated => "duplicated",
             Self::OutOfOrder => "out of order",
             Self::Late => "late",
@@ -273,16 +276,24 @@ impl Lane {
         Some(gap.due)
     }
 
-    /// Waits no longer for what is under way; tells how many messages that were.
-    pub(super) fn give_up(&mut self, faults: &mut Faults) -> u64 {
+    /// Waits no longer for what is under way.
+    pub(super) fn give_up(&mut self, faults: &mut Faults) {
+        self.give_up_as(Fault::Missing, faults);
+    }
+
+    /// The connection is gone, and what was under way with it.
+    pub(super) fn cut(&mut self, faults: &mut Faults) {
+        self.give_up_as(Fault::Cut, faults);
+    }
+
+    fn give_up_as(&mut self, fault: Fault, faults: &mut Faults) {
         let (count, number, me) = (self.due.len() as u64, self.front, self.connection);
-        faults.add(Fault::Missing, count, || {
+        faults.add(fault, count, || {
             format!("message {number} of connection {me} was never answered")
         });
         while !self.due.is_empty() {
             self.pass_over(true);
         }
-        count
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Row {
 
 pub(super) struct Cell {
     pub(super) text: String,
-    /// Against the first run: `+12.3 %`.
+    /// Against the first run: `+12.3 %`, `× 2.50`; empty if there is nothing to tell.
     pub(super) change: String,
     /// `None` if there is no telling.
     pub(super) is_better: Option<bool>,
@@ -135,7 +135,7 @@ fn row(
             .map(|(first, value)| (value / first - 1.0) * 100.0);
         Cell {
             text: value.map_or_else(|| "–".to_owned(), &show),
-            change: percent.map_or_else(String::new, |percent| format!("{percent:+.1} %")),
+            change: percent.map_or_else(String::new, show_change),
             is_better: percent
                 .filter(|percent| percent.abs() >= NOISE_PERCENT)
                 .zip(more_is_better)
@@ -145,6 +145,16 @@ fn row(
     Row {
         name,
         cells: reports.iter().map(cell).collect(),
+    }
+}
+
+/// A change in percent, as it is read best.
+fn show_change(percent: f64) -> String {
+    match percent {
+        0.0 => "=".to_owned(),
+        ..100.0 => format!("{percent:+.1} %"),
+        ..900.0 => format!("× {:.2}", percent / 100.0 + 1.0),
+        _ => format!("× {:.1}", percent / 100.0 + 1.0),
     }
 }
 
@@ -212,4 +222,15 @@ fn write_text(out: &mut String, reports: &[Report]) -> std::fmt::Result {
         writeln!(out)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_shown_as_they_are_read_best() {
+        let shown = [-90.8, 0.0, 3.44, 99.9, 150.0, 4000.0].map(show_change);
+        assert_eq!(shown, ["-90.8 %", "=", "+3.4 %", "+99.9 %", "× 2.50", "× 41.0"]);
+    }
 }

@@ -34,7 +34,23 @@ fn write_page(out: &mut String, reports: &[Report]) -> fmt::Result {
     match reports {
         [one] => write_head(out, one)?,
         _ => {
-            writeln!(out, "<h1>{} runs compared</h1>", reports.len())?;
+            writeln!(out, "<h1>{} runs compared</h1>\n<ul class=\"runs\">", reports.len())?;
+            for (index, report) in reports.iter().enumerate() {
+                let (letter, name) = (letter(index), report.name());
+                let (name, summary) = (Escaped(&name), report.summary());
+                let failed = if report.result.ok {
+                    ""
+                } else {
+                    " <strong class=\"worse\">failed</strong>"
+                };
+                writeln!(
+                    out,
+                    "<li><span class=\"dot b{index}\"></span><strong>{letter}</strong> {name}{failed}\
+                     <span class=\"summary\">{}</span></li>",
+                    Escaped(&summary)
+                )?;
+            }
+            writeln!(out, "</ul>")?;
             let differing = differing_settings(reports);
             if !differing.is_empty() {
                 write!(out, "<p class=\"verdict note\">The runs were not made alike: ")?;
@@ -48,10 +64,23 @@ fn write_page(out: &mut String, reports: &[Report]) -> fmt::Result {
             plot.write(out)?;
         }
     }
-    for report in reports {
-        write_details(out, report, reports.len() > 1)?;
+    for (index, report) in reports.iter().enumerate() {
+        write_details(out, report, &legend(reports, index), reports.len() > 1)?;
     }
     writeln!(out, "</main>\n</body>\n</html>")
+}
+
+/// What a run is called for short.
+fn letter(index: usize) -> char {
+    ('A'..='Z').nth(index).unwrap_or('?')
+}
+
+/// What a run's line is called in a legend.
+fn legend(reports: &[Report], index: usize) -> String {
+    match reports {
+        [one] => one.name(),
+        _ => format!("{}: {}", letter(index), reports[index].name()),
+    }
 }
 
 fn write_head(out: &mut String, report: &Report) -> fmt::Result {
@@ -108,18 +137,18 @@ fn write_verdict(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn write_table(out: &mut String, reports: &[Report]) -> fmt::Result {
-    write!(out, "<div class=\"wide\"><table>\n<thead><tr><th></th>")?;
-    if let [_] = reports {
-        write!(out, "<th>measured</th>")?;
-    }
-    for (index, report) in reports.iter().enumerate().filter(|_| reports.len() > 1) {
-        write!(
-            out,
-            "<th><span class=\"dot b{index}\"></span>{}</th>",
-            Escaped(&report.name())
-        )?;
-        if index > 0 {
-            write!(out, "<th>change</th>")?;
+    let is_one = reports.len() == 1;
+    let class = if is_one { " class=\"one\"" } else { "" };
+    write!(out, "<div class=\"wide\"><table{class}>\n<thead><tr><th></th>")?;
+    for index in 0..reports.len() {
+        match index {
+            _ if is_one => write!(out, "<th>measured</th>")?,
+            0 => write!(out, "<th><span class=\"dot b0\"></span>A</th>")?,
+            _ => write!(
+                out,
+                "<th><span class=\"dot b{index}\"></span>{}</th><th>to A</th>",
+                letter(index)
+            )?,
         }
     }
     writeln!(out, "</tr></thead>\n<tbody>")?;
@@ -145,10 +174,10 @@ fn write_row(out: &mut String, row: &Row) -> fmt::Result {
     writeln!(out, "</tr>")
 }
 
-fn write_details(out: &mut String, report: &Report, several: bool) -> fmt::Result {
+fn write_details(out: &mut String, report: &Report, name: &str, several: bool) -> fmt::Result {
     let environment = &report.environment;
     if several {
-        writeln!(out, "<section><h2>{}</h2>", Escaped(&report.name()))?;
+        writeln!(out, "<section><h2>{}</h2>", Escaped(name))?;
         writeln!(out, "<p class=\"summary\">{}</p>", Escaped(&report.summary()))?;
         write_verdict(out, report)?;
     } else {
@@ -192,7 +221,7 @@ fn plots(reports: &[Report]) -> Vec<Plot> {
             let lines = reports
                 .iter()
                 .enumerate()
-                .map(|(index, report)| over_time(report, report.name(), index, pick));
+                .map(|(index, report)| over_time(report, legend(reports, index), index, pick));
             plots.push(latency_over_time(title, lines.collect()));
         }
     }
@@ -211,7 +240,7 @@ fn percentiles(reports: &[Report]) -> Plot {
                 name: format!("{:.4} % within {}", quantile * 100.0, show_nanos(*nanos)),
             };
             Line {
-                name: report.name(),
+                name: legend(reports, index),
                 color: index,
                 stroke: index,
                 points: report.result.curve.iter().map(point).collect(),
@@ -279,7 +308,7 @@ fn throughput(reports: &[Report]) -> Plot {
                 }
             };
             Line {
-                name: report.name(),
+                name: legend(reports, index),
                 color: index,
                 stroke: index,
                 points: whole_intervals(report).map(point).collect(),

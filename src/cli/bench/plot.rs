@@ -133,7 +133,11 @@ impl Axis {
     /// Quantiles up to `high`.
     pub(super) fn nines(name: &str, high: f64) -> Self {
         let nines = Scale::Nines.place(high).ceil().clamp(1.0, 9.0) as i32;
-        let mut ticks = vec![(0.0, "0 %".to_owned()), (0.5, "50 %".to_owned())];
+        // The two lie close together where there are many nines.
+        let mut ticks = vec![(0.5, "50 %".to_owned())];
+        if nines <= 6 {
+            ticks.insert(0, (0.0, "0 %".to_owned()));
+        }
         for count in 1..=nines {
             let decimals = usize::try_from(count - 2).unwrap_or(0);
             let quantile = 1.0 - 10f64.powi(-count);

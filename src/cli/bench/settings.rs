@@ -1,6 +1,7 @@
 //! A run's settings, from the command line: what the report repeats, and what the engine is told.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,7 @@ impl Dialing {
     /// What is wrong with the URL, or with the certificates.
     pub(super) fn new(load: &Load) -> Result<Self, String> {
         let url = load.url.as_deref().unwrap_or_default();
-        let mut options = connect_options(url, load.ca.as_deref())?;
+        let mut options = connect_options(url, load.ca.as_deref(), load.unix.as_deref())?;
         for (name, value) in &load.header {
             options = options.header(name.as_str(), value.as_str());
         }
@@ -136,12 +137,19 @@ impl Dialing {
     }
 }
 
-/// Options for `url`, with TLS where it says `wss`.
+/// Options for `url`, with TLS where it says `wss`, by way of a Unix socket if one is named.
 ///
 /// # Errors
 /// What is wrong with the URL, or with the certificates.
-pub(in crate::cli) fn connect_options(url: &str, ca: Option<&std::path::Path>) -> Result<ConnectOptions, String> {
-    let options = ConnectOptions::from_url(url).map_err(|error| error.to_string())?;
+pub(in crate::cli) fn connect_options(
+    url: &str,
+    ca: Option<&Path>,
+    unix: Option<&str>,
+) -> Result<ConnectOptions, String> {
+    let mut options = ConnectOptions::from_url(url).map_err(|error| error.to_string())?;
+    if let Some(path) = unix {
+        options = options.unix(path);
+    }
     if !options.is_secure() {
         return Ok(options);
     }
@@ -161,7 +169,7 @@ pub(in crate::cli) fn connect_options(url: &str, ca: Option<&std::path::Path>) -
 /// Where connections come from, if one address has not ports enough for all of them.
 fn sources(load: &Load, host: &str) -> Vec<IpAddr> {
     let is_loopback = host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());
-    if !load.bind.is_empty() || load.connections <= PER_SOURCE || !is_loopback {
+    if !load.bind.is_empty() || load.connections <= PER_SOURCE || !is_loopback || load.unix.is_some() {
         return load.bind.clone();
     }
     // All of 127.0.0.0/8 is this host; the first address is left to others.

@@ -39,6 +39,9 @@ pub(crate) struct Connect {
     /// Trust the certificates in this file (PEM), rather than Mozilla's roots
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
+    /// Reach the server by this Unix socket; the URL still says host and path
+    #[arg(long, value_name = "PATH")]
+    pub(super) unix: Option<String>,
     /// Offer permessage-deflate
     #[arg(long)]
     pub(super) compress: bool,

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Connect) -> Outcome {
 }
 
 fn options(arguments: &Connect) -> Result<ConnectOptions, String> {
-    let mut options = connect_options(&arguments.url, arguments.ca.as_deref())?;
+    let mut options = connect_options(&arguments.url, arguments.ca.as_deref(), arguments.unix.as_deref())?;
     for (name, value) in &arguments.header {
         options = options.header(name.as_str(), value.as_str());
     }

@@ -191,7 +191,7 @@ impl Run<'_> {
         if matches!(self.phase, Phase::Closing { .. } | Phase::Done) {
             return;
         }
-        connection.lane.give_up(&mut self.measured.faults);
+        connection.lane.cut(&mut self.measured.faults);
         if was_open {
             self.measured.lost += 1;
         } else {
