@@ -334,4 +334,67 @@ mod tests {
             assert_eq!(tick.before().end(now), at(ticks));
         }
     }
+
+    /// Ten thousand streams that are kept alive: one entry each in the heap, and two that come up for each
+    /// ping, one when it is sent and one when its answer was due.
+    #[cfg(feature = "sim")]
+    #[test]
+    fn ten_thousand_streams_cost_two_timers_a_ping() {
+        use crate::engine::{Config, ConnectOptions, Event, Events, ListenOptions};
+        use crate::sim::{Faults, SimSys};
+
+        const STREAMS: u64 = 10_000;
+        const MINUTES: u64 = 5;
+        let sys: SimSys<true> = SimSys::new(0, Faults::none());
+        let mut engine = Engine::with_sys(sys, Config::default());
+        let listener = engine
+            .listen(ListenOptions::new("127.0.0.1:0").keep_alive(KeepAlive::default()))
+            .unwrap();
+        let port = engine.local_addr(listener).unwrap().port();
+        let mut events = Events::default();
+        let mut opened = 0;
+        for _ in 0..STREAMS / 100 {
+            for _ in 0..100 {
+                engine.connect(ConnectOptions::new("127.0.0.1", port, "/")).unwrap();
+            }
+            opened += 200;
+            while engine.counters().opened < opened {
+                engine.poll(&mut events, None).unwrap();
+            }
+        }
+        let begun = engine.now();
+        let before = engine.counters();
+        let (mut trips, mut heap_len) = (0, 0);
+        while engine.now() - begun < Duration::from_secs(60 * MINUTES) {
+            engine.poll(&mut events, Some(Duration::from_secs(1))).unwrap();
+            heap_len = heap_len.max(engine.core.timers.len() as u64);
+            for (_, event) in &events {
+                assert!(matches!(event, Event::RoundTrip { .. }), "{event:?}");
+                trips += 1;
+            }
+        }
+        let after = engine.counters();
+        let pings = after.probes_sent - before.probes_sent;
+        let timers = after.timers_run - before.timers_run;
+        println!(
+            "{pings} pings, {timers} timers, {heap_len} entries at most, {} turns",
+            after.turns
+        );
+        // Every half minute, and no message went to or fro to spare one.
+        assert!(
+            (STREAMS * (2 * MINUTES - 1)..=STREAMS * 2 * MINUTES).contains(&pings),
+            "{pings}"
+        );
+        assert!(trips <= pings && trips >= pings - STREAMS, "{trips} of {pings}");
+        // Two a ping, and those of the opening handshakes.
+        assert!(timers <= 2 * pings + 2 * STREAMS, "{timers}");
+        // One a stream; those of the clients' handshakes, which are over, are dropped before they are as many.
+        assert!(heap_len <= 3 * STREAMS, "{heap_len}");
+        assert!(
+            engine.core.timers.len() as u64 <= STREAMS + 64,
+            "{}",
+            engine.core.timers.len()
+        );
+        assert!(engine.core.probes.len() as u64 <= STREAMS);
+    }
 }

@@ -87,6 +87,12 @@ impl Timers {
         self.heap.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
+    /// How many entries there are, those that count no more included.
+    #[cfg(all(test, feature = "sim"))]
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Drops entries that count no more if there are many: half of all and 64 that are known to be such, or more than
     /// two for each of `owners`.
     pub(super) fn compact(&mut self, owners: usize, counts: impl Fn(Token, Instant) -> bool) {

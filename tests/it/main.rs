@@ -209,6 +209,9 @@ mod engine_drain;
 // The engine: quiet connections beside a flood.
 #[cfg(feature = "net")]
 mod engine_fairness;
+// The engine: what it tells a log.
+#[cfg(all(feature = "net", feature = "log"))]
+mod engine_log;
 // The engine: keep-alive, round trips, idle streams.
 #[cfg(feature = "net")]
 mod engine_time;
