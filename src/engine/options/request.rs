@@ -131,6 +131,8 @@ impl fmt::Debug for ConnectOptions {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -157,18 +159,22 @@ mod tests {
 
     #[test]
     fn the_last_authorization_counts() {
-        let authorizations = |options: &ConnectOptions| {
-            let request = format!("{:?}", options.request().unwrap());
-            request.matches("Authorization").count()
+        let authorizations = |options: &ConnectOptions| -> Vec<String> {
+            let headers = options.request().unwrap().headers;
+            let mine = headers
+                .into_iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+            mine.map(|(_, value)| value).collect()
         };
         let options = ConnectOptions::new("h", 1, "/").header("authorization", "x");
         assert_eq!(
             authorizations(&options.clone().basic_auth("a", "b").bearer_auth("c")),
-            1
+            ["Bearer c"]
         );
-        let options = options.bearer_auth("c").basic_auth("a", "b");
-        assert_eq!(authorizations(&options), 1);
-        assert!(format!("{:?}", options.request().unwrap()).contains("Basic YTpi"));
+        assert_eq!(
+            authorizations(&options.bearer_auth("c").basic_auth("a", "b")),
+            ["Basic YTpi"]
+        );
         assert!(
             ConnectOptions::new("h", 1, "/")
                 .basic_auth("a:", "b")

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::headers::{Headers, is_authority, is_field_value, is_token};
 use crate::proto::Misuse;
@@ -90,7 +91,9 @@ pub(crate) fn absolute_form(target: &str) -> Option<(&str, &str, &str)> {
 ///     .subprotocol("chat.v2");
 /// # let _ = request;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Debug output shows of headers only the names, since their values may be secrets, and the target without its query.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientRequest {
     pub(crate) host: String,
     pub(crate) target: String,
@@ -165,6 +168,18 @@ pub(crate) fn check_headers(headers: &[(String, String)]) -> Result<(), Misuse> 
     Ok(())
 }
 
+impl fmt::Debug for ClientRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        formatter
+            .debug_struct("ClientRequest")
+            .field("host", &self.host)
+            .field("path", &self.target.split('?').next().unwrap_or_default())
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +207,18 @@ mod tests {
                 "{target}"
             );
         }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let request = ClientRequest::new("a", "/p?s3cret")
+            .header("Cookie", "s3cret")
+            .subprotocol("s3cret");
+        let shown = alloc::format!("{request:?}");
+        assert!(
+            !shown.contains("s3cret") && shown.contains("Cookie") && shown.contains("/p"),
+            "{shown}"
+        );
     }
 
     #[test]
