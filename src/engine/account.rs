@@ -137,7 +137,7 @@ impl<S: Sys> Engine<S> {
     /// ([`ListenOptions::account`](super::ListenOptions::account)). With the stream's last event it is complete, as long as
     /// its id is good, that is until the next poll: after [`Event::Failed`](super::Event::Failed) for a broken connection
     /// nothing is queued any more. After [`Event::Closed`](super::Event::Closed), what is queued will be sent, if the peer
-    /// takes it within [`Config::linger_timeout`](super::Config::linger_timeout);
+    /// takes it within [`Config::linger_timeout`](super::Config::linger_timeout), but for a message in chunks that has no end;
     /// [`Counters::messages_lost`](super::Counters::messages_lost) tells of what was not.
     ///
     /// It walks over the frames that wait.

@@ -14,6 +14,8 @@ mod dialing;
 mod host;
 // One engine as server and client at once, plain and with TLS: name look-ups, refused and late connects, closing.
 mod loopback;
+// What became of each message, under faults.
+mod accounts;
 // Draws what a client is going to do, and what it must hear.
 mod plan;
 // Dials through naive proxies, and redirects.
