@@ -3,6 +3,8 @@
 //! hunt: `WSLOOP_SIM_SEED=500..20000`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
+// Sockets that another part of the process has accepted and read from, handed over to the engine.
+mod adopting;
 // Peers that stall, each in its place, and the time after which the engine lets them go.
 mod deadlines;
 // 500 seeds of naive clients against an echo server: every reply to its own sender, whole and in order, and one end
