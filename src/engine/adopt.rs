@@ -16,6 +16,7 @@ use super::options::{ConnectOptions, ListenOptions};
 use super::reading::COMPRESSED_READ_BYTES;
 use super::seam::{SocketOptions, Sys};
 use super::stream::{Flags, Phase, Profile, Stream};
+use super::telling::tell;
 use crate::proto::{Connection, Side};
 
 /// What an adopted socket is, and how its stream behaves.
@@ -170,6 +171,7 @@ impl<S: Sys> Engine<S> {
         stream.peer = (&peer).into();
         stream.conn.deliver_chunks(options.profile.options.chunks);
         self.core.counters.adopted += 1;
+        tell!(debug, "{id:?} is adopted");
         if !options.received.is_empty() {
             self.core.adopted.insert(id, options.received);
         }
