@@ -318,6 +318,23 @@ fn a_stall_shows_in_all_messages_that_were_due_meanwhile() {
 }
 
 #[test]
+fn what_could_not_be_sent_in_time_counts_from_when_it_was_due() {
+    let server = Server::start(|event_loop, stream, number, message| {
+        if number == 20 {
+            thread::sleep(Duration::from_millis(500));
+        }
+        echo(event_loop, stream, message);
+    });
+    // 25 MiB are due while the server sleeps, of which the system takes a few and the queue one: most of the 100
+    // messages leave when it is over.
+    let (output, json) = server.bench(&["--rate", "200", "-m", "160", "-s", "256K", "-k", "binary"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let latency = &json["result"]["latency"];
+    assert_eq!(latency["count"], 160);
+    assert!(milliseconds(&latency["p50"]) >= 99, "{latency}");
+}
+
+#[test]
 fn above_a_servers_capacity_latencies_grow_with_the_lag() {
     let server = Server::start(|event_loop, stream, _, message| {
         thread::sleep(Duration::from_millis(1));

@@ -102,6 +102,8 @@ pub(super) struct Run<'r> {
     schedule: Option<Schedule>,
     /// The next message of the schedule that no connection has been told of.
     cursor: u64,
+    /// Messages that count and that connections have been told of, sent or not.
+    told: u64,
     next_check: u64,
     signal: Option<Signal>,
     cpu_start: Option<u64>,
@@ -130,6 +132,7 @@ impl<'r> Run<'r> {
             opening: 0,
             schedule: None,
             cursor: 0,
+            told: 0,
             next_check: 0,
             signal: None,
             cpu_start: None,

@@ -27,8 +27,7 @@ impl Run<'_> {
             Phase::Measuring { until } => {
                 // What was due by the end is sent, however late it is looked at.
                 self.send_due(now);
-                let enough = self.settings.messages.is_some_and(|count| self.measured.sent >= count);
-                if until.is_some_and(|until| now >= until) || enough || self.is_deserted() {
+                if until.is_some_and(|until| now >= until) || self.is_enough() || self.is_deserted() {
                     self.end_measuring(until.unwrap_or(now).min(now));
                     self.phase = Phase::Draining { until: None };
                 }

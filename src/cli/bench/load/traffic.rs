@@ -12,9 +12,19 @@ impl Run<'_> {
     pub(super) fn is_sending(&self) -> bool {
         match self.phase {
             Phase::WarmUp { .. } => true,
-            Phase::Measuring { .. } => self.settings.messages.is_none_or(|count| self.measured.sent < count),
+            Phase::Measuring { .. } => !self.is_enough(),
             Phase::Opening | Phase::Draining { .. } | Phase::Closing { .. } | Phase::Done => false,
         }
+    }
+
+    /// Whether as many messages as were asked for are sent, or in an open loop due.
+    pub(super) fn is_enough(&self) -> bool {
+        let count = if self.schedule.is_some() {
+            self.told
+        } else {
+            self.measured.sent
+        };
+        self.settings.messages.is_some_and(|wanted| count >= wanted)
     }
 
     /// In an open loop: sends what is due by now.
@@ -28,6 +38,7 @@ impl Run<'_> {
         while schedule.due(self.cursor) < end && self.is_sending() {
             let index = self.dealt[(self.cursor % self.dealt.len() as u64) as usize];
             self.cursor += 1;
+            self.told += u64::from(matches!(self.phase, Phase::Measuring { .. }));
             self.catch_up(index, schedule);
         }
     }
