@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +162,49 @@ fn the_last_refusal_ends_a_dial_and_the_deadline_ends_one_of_dead_addresses() {
     assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(4) + QUICK);
     world.engine.poll(&mut world.events, None).unwrap();
     assert_eq!(world.engine.sys().net().engine_sockets(), 12);
+}
+
+/// Whoever is aborted, or out of time, while a name is looked up has had its end when the answer comes.
+#[test]
+fn an_answer_that_nobody_waits_for_any_more_is_dropped() {
+    let faults = Faults {
+        latency_max: Duration::from_secs(1),
+        ..Faults::none()
+    };
+    let mut world = World::new(7, faults, &[(Kind::Alive, false)]);
+    let mut ends = BTreeMap::new();
+    for number in 0..20 {
+        let hurried = many().dial_timeout(Duration::from_micros(1));
+        let stream = world
+            .engine
+            .connect(if number % 2 == 0 { many() } else { hurried })
+            .unwrap();
+        if number % 2 == 0 {
+            world.engine.abort(stream).unwrap();
+        }
+        ends.insert(stream, None);
+    }
+    // Long after all answers have come.
+    let until = world.engine.now() + Duration::from_secs(5);
+    while world.engine.now() < until {
+        let left = until - world.engine.now();
+        world.engine.poll(&mut world.events, Some(left)).unwrap();
+        for (stream, event) in &world.events {
+            let Event::Failed(failure) = event else {
+                panic!("{stream:?}: {event:?}");
+            };
+            assert_eq!(ends.insert(stream, Some(failure.clone())), Some(None));
+        }
+    }
+    assert!(ends.values().all(Option::is_some));
+    for end in ends.into_values().flatten() {
+        assert!(
+            matches!(end, Failure::Aborted | Failure::TimedOut(Phase::Dial)),
+            "{end}"
+        );
+    }
+    assert_eq!((world.engine.stream_count(), world.engine.counters().dialled), (0, 0));
+    assert_eq!(world.engine.sys().net().engine_sockets(), 0);
 }
 
 /// More dead addresses than attempts are allowed at once: the oldest makes room, and the live one is found.
