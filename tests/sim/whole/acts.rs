@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wsloop::engine::{ConnectOptions, ListenOptions, Misuse, StreamId};
+use wsloop::engine::{ConnectOptions, ListenOptions, Misuse, Sent, StreamId};
 use wsloop::proto::{self, CloseCode, MessageKind};
 use wsloop::sim::Rng;
 
@@ -25,7 +25,8 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
                 self.answer(stream);
             }
             if due(self.streams[&stream].resume_at) {
-                self.streams.get_mut(&stream).expect("it is known").resume_at = None;
+                let known = self.streams.get_mut(&stream).expect("it is known");
+                (known.resume_at, known.paused_at) = (None, None);
                 self.engine.resume(stream).expect("it is there");
             }
             if self.streams[&stream].under_way.is_some() && !self.streams[&stream].above {
@@ -117,6 +118,7 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             Ok(()) => {
                 assert!(known.under_way.is_none());
                 known.under_way = Some((whole, 0));
+                known.begun = false;
             }
             Err(Misuse::Protocol(proto::Misuse::MessageUnderWay)) => assert!(known.under_way.is_some()),
             Err(misuse) => panic!("{stream:?}: {misuse}"),
@@ -125,6 +127,7 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
 
     fn go_on_with_chunks(&mut self, stream: StreamId) {
         let known = self.streams.get_mut(&stream).expect("it is known");
+        let begun = known.begun;
         let Some((whole, sent)) = known.under_way.clone() else {
             return;
         };
@@ -150,6 +153,8 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
         if result.is_queued() {
             let known = self.streams.get_mut(&stream).expect("it is known");
             known.sent_bytes += count + 16;
+            known.books.accepted += u64::from(!begun);
+            known.begun = !last;
             if last {
                 known.under_way = None;
                 let side = known.side;
@@ -159,16 +164,21 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             }
         }
         self.note_sent(stream, result, count, dropped_before, 0);
+        if let Sent::Closing = result {
+            self.streams.get_mut(&stream).expect("it is known").books.unsure = true;
+        }
     }
 
     fn ping(&mut self, stream: StreamId) {
         let size = self.rng.size(0, 40);
         let payload = draw::bytes(&mut self.rng, size);
         match self.engine.ping(stream, &payload) {
-            Ok(()) => {
+            // Where the engine pings by itself the host does not hear of pings.
+            Ok(()) if self.setup.keep_alive.is_none() => {
                 let side = self.streams[&stream].side;
                 self.pair(stream).ping(side, &payload);
             }
+            Ok(()) => {}
             Err(misuse) => assert_ne!(self.engine.is_open(stream), Ok(true), "{stream:?}: {misuse}"),
         }
     }
@@ -177,7 +187,9 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
         self.engine.pause(stream).expect("it is there");
         let wait = Duration::from_micros(self.rng.below(3_000_000));
         let until = self.engine.now() + wait;
-        self.streams.get_mut(&stream).expect("it is known").resume_at = Some(until);
+        let known = self.streams.get_mut(&stream).expect("it is known");
+        known.resume_at = Some(until);
+        known.paused_at = Some(self.turns);
     }
 
     /// A message, or a Close, as another thread would give it.
@@ -281,8 +293,17 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             .protocol(std::sync::Arc::clone(&self.protocol))
             .dial_timeout(Duration::from_secs(60))
             .chunks(self.rng.chance(200))
-            .control_events(true)
+            .control_events(self.setup.keep_alive.is_none())
+            .account(true)
             .queue(queue);
+        let options = match self.setup.keep_alive {
+            Some(keep_alive) => options.keep_alive(keep_alive),
+            None => options,
+        };
+        let options = match self.setup.idle_timeout {
+            Some(timeout) => options.idle_timeout(timeout),
+            None => options,
+        };
         let Ok(stream) = self.engine.connect(options) else {
             assert!(
                 self.setup.config.connections_max < 100 || self.draining,
@@ -312,9 +333,19 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             .handshakes_max(self.setup.handshakes_max)
             .requests(self.rng.chance(300))
             .chunks(self.rng.chance(200))
-            .control_events(true)
+            .control_events(self.setup.keep_alive.is_none())
+            .account(true)
+            .connections_max(self.setup.listener_max)
             .protocol(std::sync::Arc::clone(&self.protocol))
             .queue(queue);
+        let options = match self.setup.keep_alive {
+            Some(keep_alive) => options.keep_alive(keep_alive),
+            None => options,
+        };
+        let options = match self.setup.idle_timeout {
+            Some(timeout) => options.idle_timeout(timeout),
+            None => options,
+        };
         let listener = self
             .engine
             .listen(options.clone())

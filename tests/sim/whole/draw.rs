@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wsloop::engine::{Config, QueueOptions, SlowReader};
+use wsloop::engine::{Config, KeepAlive, QueueOptions, SlowReader};
 use wsloop::proto::{self, Limits};
 use wsloop::sim::naive::{Act, Frame, REQUEST, Reading};
 use wsloop::sim::{Faults, Rng};
@@ -31,6 +31,11 @@ pub(super) struct Setup {
     pub(super) handshakes_max: u32,
     pub(super) naive_clients: usize,
     pub(super) naive_servers: usize,
+    pub(super) keep_alive: Option<KeepAlive>,
+    pub(super) idle_timeout: Option<Duration>,
+    /// Streams that are silent for a while are cut.
+    pub(super) impatient: bool,
+    pub(super) listener_max: u32,
     /// A handshake may come to nothing, since others stand in its way.
     pub(super) crowded: bool,
 }
@@ -52,6 +57,9 @@ impl Setup {
         setup.violent = 0;
         setup.backlog = 128;
         setup.handshakes_max = 4096;
+        setup.listener_max = u32::MAX;
+        (setup.idle_timeout, setup.impatient) = (None, false);
+        setup.keep_alive = None;
         setup.config.connections_max = 1 << 20;
         setup.crowded = false;
         setup
@@ -60,6 +68,14 @@ impl Setup {
     fn on(rng: &mut Rng, faults: Faults) -> Self {
         let (backlog, handshakes_max) = (rng.pick(&[128, 128, 1]), rng.pick(&[4096, 4096, 4, 1]));
         let connections_max = rng.pick(&[1 << 20, 1 << 20, 1 << 20, 6]);
+        let listener_max = rng.pick(&[u32::MAX, u32::MAX, u32::MAX, 2]);
+        let (keeps_alive, impatient) = (rng.chance(300), rng.chance(100));
+        let interval = Duration::from_millis(rng.pick(&[20, 1000, 30_000]));
+        let timeout = if impatient {
+            Duration::from_secs(1)
+        } else {
+            Duration::from_secs(5000)
+        };
         let least = faults.capacity_bytes.0;
         let roomy = least >= 65_536 && faults.latency_max <= Duration::from_millis(1);
         let message_max = if roomy && rng.chance(200) {
@@ -89,7 +105,11 @@ impl Setup {
             handshakes_max,
             naive_clients: rng.size(0, 5),
             naive_servers: rng.size(0, 2),
-            crowded: backlog == 1 || handshakes_max < 4096 || connections_max == 6,
+            keep_alive: keeps_alive.then_some(KeepAlive { interval, timeout }),
+            idle_timeout: impatient.then(|| Duration::from_millis(rng.pick(&[500, 20_000]))),
+            impatient,
+            listener_max,
+            crowded: backlog == 1 || handshakes_max < 4096 || connections_max == 6 || listener_max == 2,
             faults,
         }
     }
@@ -97,7 +117,7 @@ impl Setup {
     pub(super) fn protocol(&self) -> proto::Config {
         proto::Config {
             limits: Limits {
-                pong_queue_bytes: 600,
+                pong_queue_bytes: 80,
                 ..Limits::default()
             },
             opening_timeout: Duration::from_secs(3000),
@@ -193,7 +213,13 @@ pub(super) fn plan(rng: &mut Rng, setup: &Setup, is_server: bool) -> (Vec<Act>, 
         let size = rng.size(0, budget.min(setup.message_max));
         budget -= size;
         acts.push(say(rng, size));
-        if rng.chance(100) {
+        // A burst fills what may wait of pongs.
+        let burst = if rng.chance(20) {
+            12
+        } else {
+            usize::from(rng.chance(100))
+        };
+        for _ in 0..burst {
             let size = rng.size(0, 40);
             acts.push(Act::Ping(bytes(rng, size)));
         }

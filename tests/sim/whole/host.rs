@@ -16,7 +16,7 @@ use super::draw::{Ending, Setup};
 use super::model::{End, Message as Whole, Model, Pair, Side};
 
 /// Beyond its limit a queue may hold pongs, a Close, and the header of the last message.
-const QUEUE_OVERHEAD: usize = 600 + 140 + 2 * 14 + 512;
+const QUEUE_OVERHEAD: usize = 80 + 140 + 2 * 14 + 512;
 
 /// What the host knows of one stream.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub(super) struct Known {
     pub(super) sent_bytes: usize,
     /// A message of which chunks are being sent: all of it, and how much went out.
     pub(super) under_way: Option<(Whole, usize)>,
+    /// A chunk of it went out.
+    pub(super) begun: bool,
+    pub(super) books: Books,
     /// Chunks that came.
     coming: Option<Whole>,
     /// The host was told that the queue is too full.
@@ -40,6 +43,8 @@ pub(super) struct Known {
     /// Turns since the queue was empty, and the host not told.
     untold: u8,
     pub(super) resume_at: Option<Instant>,
+    /// The turn in which the host paused it.
+    pub(super) paused_at: Option<u64>,
     /// A request that the host has not answered yet.
     pub(super) answer_at: Option<Instant>,
     /// Nobody needs to have opened it.
@@ -78,6 +83,16 @@ pub(super) struct Host<const SHORT_READS: bool> {
     pub(super) verbose: bool,
 }
 
+/// What the engine's account of a stream must say.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub(super) accepted: u64,
+    pub(super) refused: u64,
+    pub(super) newest: u64,
+    /// A message under way was dropped, of which nothing may have been taken.
+    pub(super) unsure: bool,
+}
+
 /// What another thread asks for.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -86,7 +101,7 @@ pub(super) enum Command {
 }
 
 impl Known {
-    pub(super) const fn new(side: Side, queue: QueueOptions, data: u64) -> Self {
+    pub(super) fn new(side: Side, queue: QueueOptions, data: u64) -> Self {
         Self {
             side,
             key: None,
@@ -96,11 +111,14 @@ impl Known {
             queue,
             sent_bytes: 0,
             under_way: None,
+            begun: false,
+            books: Books::default(),
             coming: None,
             above: false,
             commanded: false,
             untold: 0,
             resume_at: None,
+            paused_at: None,
             answer_at: None,
             may_fail: false,
         }
@@ -161,6 +179,7 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             Event::Request(_) => self.handle_request(stream),
             Event::Opened(_) => self.handle_opened(stream),
             Event::Message(message) => {
+                self.check_not_paused(stream);
                 self.hear(stream, (message.is_text(), message.as_bytes().to_vec()));
                 self.maybe_echo(stream, message);
             }
@@ -195,6 +214,7 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
                 self.handle_closed(stream, (code, reason));
             }
             Event::Failed(failure) => self.handle_failed(stream, failure),
+            Event::RoundTrip { .. } => assert!(self.setup.keep_alive.is_some()),
             other => panic!("{stream:?}: {other:?} was not asked for"),
         }
     }
@@ -266,6 +286,22 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
         }
     }
 
+    /// What is paused brings nothing in later turns, unless the connection is broken.
+    fn check_not_paused(&mut self, stream: StreamId) {
+        let known = &self.streams[&stream];
+        if known.paused_at.is_some_and(|turn| turn < self.turns) {
+            let broken = known.key.is_some_and(|key| self.engine.sys().net().was_cut(key));
+            // Whoever closes waits for the other's Close, and reads until it comes.
+            let (side, draining) = (known.side, self.draining);
+            let pair = self.pair(stream);
+            let closes = draining || pair.half(side).closed_with.is_some();
+            assert!(
+                broken || closes || pair.trouble.is_some(),
+                "{stream:?} is read though it is paused"
+            );
+        }
+    }
+
     fn maybe_echo(&mut self, stream: StreamId, message: Message<'_>) {
         let known = &self.streams[&stream];
         if known.sent_bytes < self.setup.budget && self.rng.chance(self.setup.echo) {
@@ -276,10 +312,10 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
 
     /// The end of a stream, in good order.
     fn handle_closed(&mut self, stream: StreamId, closed: (Option<u16>, String)) {
-        let (side, draining) = (self.streams[&stream].side, self.draining);
+        let (side, draining, impatient) = (self.streams[&stream].side, self.draining, self.setup.impatient);
         let pair = self.pair(stream);
         pair.half(side).end = Some(End::Closed);
-        if pair.half(side.other()).naive.is_none() && !draining {
+        if pair.half(side.other()).naive.is_none() && !draining && !impatient {
             let theirs = pair.half(side.other()).closed_with.clone();
             let expected = theirs.or_else(|| pair.half(side).closed_with.clone());
             assert_eq!(Some(closed), expected, "{stream:?}: code and reason");
@@ -297,7 +333,8 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
         let known = &self.streams[&stream];
         let (side, open, may_fail) = (known.side, known.open, known.may_fail);
         let net = self.engine.sys().net();
-        let cut = self.cutting || net.jumps() > 0 || known.key.is_some_and(|key| net.was_cut(key));
+        let cut =
+            self.cutting || self.setup.impatient || net.jumps() > 0 || known.key.is_some_and(|key| net.was_cut(key));
         let excused = match (side, open) {
             (Side::Client, false) => may_fail || self.may_not_open(),
             (Side::Client, true) if known.key.is_none() => true,
@@ -357,6 +394,20 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
                 "{stream:?} queues {queued} bytes, {:?}",
                 known.queue
             );
+            let account = self.engine.account(*stream).expect("all streams have one");
+            let books = &known.books;
+            let told = (
+                account.accepted.messages,
+                account.refused.messages,
+                account.dropped.newest.messages,
+            );
+            let expected = (books.accepted, books.refused, books.newest);
+            assert!(
+                told == expected || books.unsure,
+                "{stream:?}: {account:?}, and {books:?}"
+            );
+            let parts = account.sent.messages + account.queued.messages + account.dropped.total().messages;
+            assert_eq!(account.accepted.messages, parts, "{stream:?}: {account:?}");
             let is_untold = known.above && !known.ended && queued == 0;
             known.untold = if is_untold { known.untold + 1 } else { 0 };
             assert!(known.untold < 3, "{stream:?}: the queue is empty, and nobody says so");
