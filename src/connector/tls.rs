@@ -171,7 +171,7 @@ mod with {
             certificate_pem: &certificate_pem,
             key_pem: &key_pem,
             client_roots_pem: client_roots_pem.as_deref(),
-            alpn: &[],
+            ..ServerOptions::default()
         };
         tls::ServerConfig::new(&options).map(Server).map_err(|error| {
             let (key, path) = match error.input() {

@@ -58,6 +58,8 @@ pub enum ConfigError {
     },
     /// The private key belongs to another certificate.
     KeyMismatch,
+    /// One of several certificates names no host, and no name was given for it: nobody would ever be shown it.
+    NoName,
     /// The TLS library refused for a reason of its own.
     Other {
         /// Its words.
@@ -75,6 +77,7 @@ impl ConfigError {
             | Self::EncryptedKey { input }
             | Self::BadPem { input, .. }
             | Self::BadCertificate { input, .. } => Some(*input),
+            Self::NoName => Some(PemInput::Certificate),
             Self::BadKey { .. } | Self::KeyMismatch => Some(PemInput::Key),
             Self::Other { .. } => None,
         }
@@ -118,6 +121,7 @@ impl fmt::Display for ConfigError {
             Self::BadCertificate { reason, .. } => write!(f, "invalid certificate: {reason}"),
             Self::BadKey { reason } => write!(f, "invalid private key: {reason}"),
             Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
+            Self::NoName => f.write_str("a certificate without a DNS name, and no name is given that it is for"),
             Self::Other { reason } => f.write_str(reason),
         }
     }
@@ -153,6 +157,8 @@ pub enum ErrorKind {
     NoCertificate,
     /// The peer refused our certificate, as its alert says.
     CertificateRefused,
+    /// The client asked for a name that no certificate is for ([`UnknownName::Refuse`](super::UnknownName::Refuse)).
+    UnknownName,
     /// The peer ended the session with another alert.
     Alert,
     /// What came is not TLS at all.
@@ -209,6 +215,11 @@ impl Error {
             Tls::PeerIncompatible(_) | Tls::NoApplicationProtocol => (
                 ErrorKind::Incompatible,
                 format!("no common ground with the {peer}: {error}"),
+            ),
+            // What rustls says, in a text alone, of a resolver that found nothing (a test holds this).
+            Tls::General(reason) if reason == "no server certificate chain resolved" => (
+                ErrorKind::UnknownName,
+                format!("the {peer} asked for a name that no certificate is for"),
             ),
             Tls::FailedToGetCurrentTime => (ErrorKind::NoTime, "the time of day is not known".to_owned()),
             Tls::FailedToGetRandomBytes | Tls::General(_) | Tls::EncryptError | Tls::Other(_) => {

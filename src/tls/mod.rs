@@ -26,12 +26,16 @@
 mod clock;
 mod config;
 mod error;
+mod names;
 mod pem;
+#[cfg(test)]
+mod reload_tests;
 mod session;
 #[cfg(test)]
 mod testing;
 
 pub use clock::Clock;
-pub use config::{ClientConfig, ClientOptions, ServerConfig, ServerOptions};
+pub use config::{ClientAuth, ClientConfig, ClientOptions, ServerConfig, ServerOptions};
 pub use error::{ConfigError, Error, ErrorKind, PemInput};
-pub use session::Session;
+pub use names::{Identity, UnknownName};
+pub use session::{Certificates, Session, Version};

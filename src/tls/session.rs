@@ -4,11 +4,12 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, Connection, HandshakeKind, ProtocolVersion, ServerConnection};
 
 use super::config::{ClientConfig, ServerConfig};
 use super::error::{Error, ErrorKind};
+use super::names::Names;
 
 /// rustls takes no more ciphertext while more plaintext than this waits to be read.
 const RUSTLS_PLAINTEXT_BYTES: usize = 16 * 1024;
@@ -22,6 +23,8 @@ pub struct Session(Box<Inner>);
 
 struct Inner {
     connection: Connection,
+    /// A server's certificates at the time when the session began.
+    names: Option<Arc<Names>>,
     /// Plaintext that rustls would not hold while there was more ciphertext; `[spilled_from..]` is unread.
     spilled: Vec<u8>,
     spilled_from: usize,
@@ -38,9 +41,10 @@ impl Session {
     /// # Errors
     /// Only if the TLS library fails inside.
     pub fn server(config: &ServerConfig) -> Result<Self, Error> {
-        let connection = ServerConnection::new(Arc::clone(&config.rustls))
-            .map_err(|error| Error::from_rustls(&error, "client", true))?;
-        Ok(Self::new(Connection::Server(connection)))
+        let parts = config.current();
+        let connection =
+            ServerConnection::new(parts.rustls).map_err(|error| Error::from_rustls(&error, "client", true))?;
+        Ok(Self::new(Connection::Server(connection), Some(parts.names)))
     }
 
     /// A session for a connection to a server whose certificate must be valid for `server_name`: a DNS name, or an IP
@@ -62,16 +66,17 @@ impl Session {
                 )
             })?
             .to_owned();
-        let connection = ClientConnection::new(Arc::clone(&config.rustls), name)
+        let connection = ClientConnection::new(config.current(), name)
             .map_err(|error| Error::from_rustls(&error, "server", true))?;
-        Ok(Self::new(Connection::Client(connection)))
+        Ok(Self::new(Connection::Client(connection), None))
     }
 
-    fn new(mut connection: Connection) -> Self {
+    fn new(mut connection: Connection, names: Option<Arc<Names>>) -> Self {
         // How much may wait is the caller's decision; the default would silently cut writes at 64 KiB.
         connection.set_buffer_limit(None);
         Self(Box::new(Inner {
             connection,
+            names,
             spilled: Vec::new(),
             spilled_from: 0,
             waiting: 0,
@@ -163,16 +168,72 @@ impl Session {
         }
     }
 
+    /// A server's view: the name by which the certificate was chosen that the client was shown, as the certificate or
+    /// the options have it (in small letters; perhaps `*.example.org`). `None` if it was the default certificate for
+    /// want of another.
+    #[must_use]
+    pub fn identity_name(&self) -> Option<&str> {
+        self.0.names.as_ref()?.entry(self.sni()?)
+    }
+
+    /// The version of TLS that is spoken; `None` until it is agreed upon.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match self.0.connection.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => Some(Version::Tls12),
+            ProtocolVersion::TLSv1_3 => Some(Version::Tls13),
+            _ => None,
+        }
+    }
+
+    /// The cipher suite's name in the registry of TLS, `TLS13_AES_128_GCM_SHA256` say; `None` until it is agreed upon.
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<&'static str> {
+        self.0.connection.negotiated_cipher_suite()?.suite().as_str()
+    }
+
     /// The peer's own certificate (DER), once it was checked; `None` if it showed none.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&[u8]> {
-        self.0
-            .connection
-            .peer_certificates()?
-            .first()
-            .map(|certificate| certificate.as_ref())
+        self.peer_certificates().next()
+    }
+
+    /// The certificates that the peer showed, its own first, each in DER; once they were checked. None for a client
+    /// that showed none.
+    #[must_use]
+    pub fn peer_certificates(&self) -> Certificates<'_> {
+        Certificates(self.0.connection.peer_certificates().unwrap_or_default())
     }
 }
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// Certificates in DER, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificates<'a>(&'a [CertificateDer<'static>]);
+
+impl<'a> Iterator for Certificates<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl ExactSizeIterator for Certificates<'_> {}
 
 impl Inner {
     /// Takes a piece of `ciphertext` off its front, and decrypts what is complete.

@@ -52,6 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         grants: &[
             ("proto::Instant", Yes),
             ("rustls", Yes),
+            ("webpki", Yes),
             ("webpki_roots", Yes),
             ("std", Yes),
             ("std::env", No),

@@ -12,7 +12,7 @@ use crate::engine::id::StreamId;
 use crate::engine::reading::COMPRESSED_READ_BYTES;
 use crate::engine::seam::Sys;
 use crate::engine::stream::{Flags, Phase, Stream};
-use crate::tls::Session;
+use crate::tls::{Certificates, Session, Version};
 
 /// Bytes read from a socket at once: some TLS records of the greatest length (16 KiB and a header).
 const READ_BYTES: usize = 64 << 10;
@@ -36,8 +36,17 @@ pub struct TlsInfo<'a> {
     pub alpn: Option<&'a [u8]>,
     /// The name that the client asked for; on servers only.
     pub sni: Option<&'a str>,
+    /// The name by which the certificate was chosen that the client was shown; on servers only, and `None` if it was
+    /// the default one.
+    pub identity_name: Option<&'a str>,
     /// The peer's certificate, in DER.
     pub peer_certificate: Option<&'a [u8]>,
+    /// All certificates that the peer showed, its own first, in DER.
+    pub peer_certificates: Certificates<'a>,
+    /// The version of TLS.
+    pub version: Option<Version>,
+    /// The cipher suite's name, `TLS13_AES_128_GCM_SHA256` say.
+    pub cipher_suite: Option<&'static str>,
     /// Whether the handshake was a short one, on the ground of an earlier session.
     pub is_resumed: bool,
 }
@@ -55,7 +64,11 @@ impl<S: Sys> Engine<S> {
             .map(|Secure { session, .. }| TlsInfo {
                 alpn: session.alpn(),
                 sni: session.sni(),
+                identity_name: session.identity_name(),
                 peer_certificate: session.peer_certificate(),
+                peer_certificates: session.peer_certificates(),
+                version: session.version(),
+                cipher_suite: session.cipher_suite(),
                 is_resumed: session.is_resumed(),
             }))
     }
