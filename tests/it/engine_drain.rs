@@ -164,7 +164,10 @@ fn a_close_resumes_a_paused_stream() {
         }
         let reader = std::thread::spawn(move || take(&mut client, 0, 1000));
         rig.until(|_, _, event| match event {
-            Event::Closed(closed) => Some(assert_eq!(closed.code, Some(CloseCode::NORMAL))),
+            Event::Closed(closed) => {
+                assert_eq!(closed.code, Some(CloseCode::NORMAL));
+                Some(())
+            }
             other => panic!("{other:?}"),
         });
         rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
@@ -275,7 +278,10 @@ mod secure {
                     }
                     None
                 }
-                Event::Closed(closed) => Some(assert_eq!(closed.code, Some(CloseCode::GOING_AWAY))),
+                Event::Closed(closed) => {
+                    assert_eq!(closed.code, Some(CloseCode::GOING_AWAY));
+                    Some(())
+                }
                 other => panic!("{other:?}"),
             });
             rig.until_true(|event_loop, _| event_loop.stream_count() == 0);
