@@ -479,6 +479,48 @@ mod compressed {
         }
     }
 
+    /// What a server writes into its answer is read as what it has agreed on.
+    #[test]
+    fn an_answer_is_read_as_it_was_meant() {
+        for offer in [
+            "permessage-deflate",
+            "permessage-deflate; client_max_window_bits",
+            "permessage-deflate; server_no_context_takeover; client_max_window_bits=11",
+            "permessage-deflate; server_max_window_bits=10; client_no_context_takeover",
+        ] {
+            for (own, peer) in [(false, 15), (true, 15), (false, 9)] {
+                let deflate = Deflate {
+                    own_no_context_takeover: own,
+                    peer_max_window_bits: peer,
+                    ..Deflate::default()
+                };
+                let config = Config {
+                    deflate: Some(deflate),
+                    ..Config::default()
+                };
+                let mut server = Connection::server(Arc::new(config), Instant::ZERO);
+                let line = format!("Sec-WebSocket-Extensions: {offer}\r\n\r\n");
+                let mut request = request().trim_end().to_owned().into_bytes();
+                request.extend_from_slice(format!("\r\n{line}").as_bytes());
+                let mut input = server.handle_bytes(Instant::ZERO, &mut request);
+                assert!(matches!(
+                    server.poll_event(&mut input, &mut Fixed),
+                    Some(Event::Request(_))
+                ));
+                server.accept(&wsloop::proto::Accept::new()).unwrap();
+                let Some(Event::Opened(opened)) = server.poll_event(&mut input, &mut Fixed) else {
+                    panic!("it is open")
+                };
+                let answer = String::from_utf8(server.poll_transmit(Instant::ZERO, &mut Fixed).to_vec()).unwrap();
+                let header = answer
+                    .lines()
+                    .find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "))
+                    .unwrap();
+                assert_eq!(Agreed::from_answer(header), opened.deflate, "{offer}: {header}");
+            }
+        }
+    }
+
     #[test]
     fn answers_that_agree_on_nothing_are_none() {
         for header in [
