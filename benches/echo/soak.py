@@ -82,11 +82,15 @@ def brief(line):
     return f"{line['at_ms'] // 1000:4} s: {line['messages']:,} messages, {line['rss_kb']:,} kB"
 
 
-def costs(lines):
-    """Nanoseconds of CPU time for each message, by interval of ten seconds."""
-    marks = lines[::10]
-    pairs = [(after["cpu_ns"] - before["cpu_ns"], after["messages"] - before["messages"]) for before, after in zip(marks, marks[1:])]
-    return [cpu / messages for cpu, messages in pairs if messages]
+def costs(samples):
+    """When, in seconds, and nanoseconds of CPU time for each message, by intervals of ten seconds (fewer in a short run)."""
+    marks = samples[:: max(1, min(10, len(samples) // 6))]
+    found = []
+    for before, after in zip(marks, marks[1:]):
+        if after["messages"] > before["messages"]:
+            cost = (after["cpu_ns"] - before["cpu_ns"]) / (after["messages"] - before["messages"])
+            found.append(((before["at_ms"] + after["at_ms"]) / 2000, cost))
+    return found
 
 
 def faults(lines):
@@ -98,7 +102,7 @@ def faults(lines):
     after = statistics.median(line["rss_kb"] for line in samples[-part:])
     if after > before + GROWTH_KB:
         found.append(f"memory grew from {before} kB to {after} kB")
-    cost = costs(samples)
+    cost = [value for _, value in costs(samples)]
     half = len(cost) // 2
     first, second = statistics.median(cost[: half or 1]), statistics.median(cost[half:])
     if second > 1.5 * first:
@@ -118,7 +122,7 @@ def plot(lines, path):
     samples = [line for line in lines if line["phase"] == "soak"]
     seconds = samples[-1]["at_ms"] / 1000
     memory = [(line["at_ms"] / 1000, line["rss_kb"] / 1024) for line in samples]
-    cost = [(10 * place + 5, value / 1000) for place, value in enumerate(costs(samples))]
+    cost = [(at, value / 1000) for at, value in costs(samples)]
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 420" font-family="sans-serif" font-size="12">',
         "<style>svg { color: #24292f } @media (prefers-color-scheme: dark) { svg { color: #d0d7de } }</style>",
