@@ -167,6 +167,9 @@ mod engine_nesting;
 // The engine: sockets that somebody else made.
 #[cfg(feature = "net")]
 mod engine_adopt;
+// The same, with compression agreed on already.
+#[cfg(all(feature = "net", feature = "deflate"))]
+mod engine_adopt_deflate;
 // The engine: Unix sockets.
 #[cfg(feature = "net")]
 mod engine_unix;
