@@ -182,6 +182,32 @@ fn a_server_that_doubles_is_found_out() {
 }
 
 #[test]
+fn a_server_that_repeats_itself_does_not_keep_the_run_from_ending() {
+    let mut first = String::new();
+    let server = Server::start(move |event_loop, stream, number, message| {
+        if number == 0 {
+            first = message.as_text().unwrap().as_str().to_owned();
+            echo(event_loop, stream, message);
+            return;
+        }
+        let (handle, again) = (event_loop.handle(), first.clone());
+        thread::spawn(move || {
+            while handle.send(stream, again.as_str()).is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+    });
+    let (output, json) = server.bench(&["-m", "2", "--timeout", "300ms"]);
+    assert_eq!(output.code, Some(1));
+    let faults = json["result"]["faults"].as_object().unwrap();
+    assert_eq!(
+        faults.keys().collect::<Vec<_>>(),
+        ["missing", "duplicated"],
+        "{output:?}"
+    );
+}
+
+#[test]
 fn a_server_that_reorders_is_found_out() {
     let mut held: Option<(StreamId, Vec<u8>)> = None;
     let server = Server::start(move |event_loop, stream, number, message| {
@@ -400,6 +426,11 @@ fn the_echo_command_is_a_good_server() {
         arguments.extend(client);
         let output = run(dir.path(), &arguments);
         assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(
+            output.stdout.contains("2 compressed"),
+            client.contains(&"--compress"),
+            "{output:?}"
+        );
         echo.signal("TERM");
         assert_eq!(echo.wait().code(), Some(0));
     }

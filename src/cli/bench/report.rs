@@ -71,6 +71,8 @@ pub(super) struct Results {
 pub(super) struct Connections {
     pub(super) wanted: u32,
     pub(super) opened: u32,
+    /// Compression was agreed on.
+    pub(super) compressed: u32,
     /// Could not be opened.
     pub(super) failed: u32,
     /// Ended though nobody here wanted it.
@@ -208,9 +210,14 @@ impl Report {
         writeln!(out, "latency    {}", row("echo", result.latency.as_ref()))?;
         writeln!(out, "handshake  {}\n", row("handshake", result.handshake.as_ref()))?;
         let connections = result.connections;
+        let compressed = match (self.settings.compress, connections.compressed) {
+            (false, _) => String::new(),
+            (true, 0) => ", none compressed: the server declined".to_owned(),
+            (true, count) => format!(", {} compressed", show_count(count.into())),
+        };
         writeln!(
             out,
-            "connections {} opened, {} failed, {} lost",
+            "connections {} opened, {} failed, {} lost{compressed}",
             show_count(connections.opened.into()),
             show_count(connections.failed.into()),
             show_count(connections.lost.into())
@@ -270,6 +277,7 @@ fn results(settings: &Settings, measured: &Measured) -> Results {
         connections: Connections {
             wanted: settings.connections,
             opened: measured.opened,
+            compressed: measured.compressed,
             failed: measured.failed,
             lost: measured.lost,
         },

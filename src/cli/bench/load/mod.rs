@@ -35,6 +35,8 @@ pub(super) struct Measured {
     pub(super) faults: Faults,
     pub(super) errors: Errors,
     pub(super) opened: u32,
+    /// Those of them on which compression was agreed on.
+    pub(super) compressed: u32,
     /// Connections that could not be opened.
     pub(super) failed: u32,
     /// Connections that were open and ended though nobody here wanted it.
@@ -142,6 +144,7 @@ impl<'r> Run<'r> {
                 faults: Faults::default(),
                 errors: Errors::default(),
                 opened: 0,
+                compressed: 0,
                 failed: 0,
                 lost: 0,
                 sent: 0,

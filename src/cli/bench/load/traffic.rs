@@ -154,20 +154,25 @@ impl Run<'_> {
         match event {
             Event::Message(message) => {
                 let connection = &mut self.connections[index as usize];
+                let before = connection.lane.outstanding();
                 let echo = connection.lane.receive(
                     &self.payloads,
                     message.is_text(),
                     message.as_bytes(),
                     &mut self.measured.faults,
                 );
-                connection.progress = now;
+                // What nobody waits for is no progress, or a server could keep the run from ending by saying it again.
+                if connection.lane.outstanding() < before {
+                    connection.progress = now;
+                }
                 if let Some(echo) = echo
                     && matches!(self.phase, Phase::Measuring { .. } | Phase::Draining { .. })
                 {
                     self.measured.recorder.echo(now, echo.due, echo.bytes);
                 }
             }
-            Event::Opened(_) => {
+            Event::Opened(opened) => {
+                self.measured.compressed += u32::from(opened.deflate.is_some());
                 let connection = &mut self.connections[index as usize];
                 connection.is_open = true;
                 self.opening -= 1;
