@@ -7,7 +7,7 @@ use super::connect::arguments::Connect;
 use super::echo::arguments::Echo;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-/// Runs WebSocket services that are written down in a config file.
+/// Runs WebSocket services that are written down in a config file; echoes, talks to servers and measures them, too.
 #[derive(Debug, Parser)]
 #[command(
     name = "wsloop",
@@ -52,10 +52,10 @@ Environment:
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Log more: -v for debug, -vv for trace (WSLOOP_LOG outranks it)
-    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet", display_order = 900)]
     pub(crate) verbose: u8,
     /// Log less: -q for warnings and errors, -qq for errors alone (WSLOOP_LOG outranks it)
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
     pub(crate) quiet: u8,
     /// Accepted for Tremor's sake and ignored: a log4rs configuration
     #[arg(short, long, value_name = "FILE", global = true, hide = true)]

@@ -92,7 +92,7 @@ fn write_log(line: LogLine) {
 /// Says what to type next.
 fn tell(listening: Listening<'_>) {
     let url = url(listening);
-    log::info!(target: "wsloop", "to talk to {}: npx wscat -c {url} (or any WebSocket client); Ctrl-C stops", listening.name);
+    log::info!(target: "wsloop", "to talk to {}: wsloop connect {url} (or any WebSocket client); Ctrl-C stops", listening.name);
 }
 
 /// How a client on this host names the server.

@@ -10,7 +10,7 @@ use crate::cli::quantity;
 
 /// `wsloop bench`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub(crate) struct Bench {
     #[command(subcommand)]
     pub(super) command: Option<BenchCommand>,
