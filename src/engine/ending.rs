@@ -42,6 +42,10 @@ impl<S: Sys> Stream<S> {
         if !self.finish_secure(id, core, sink) {
             return false;
         }
+        if self.secure.take().is_some() {
+            // The session's buffers need not wait for the peer's end; nothing may be written without it.
+            self.flags.set(Flags::DEAD);
+        }
         if self.flags.has(Flags::EOF.or(Flags::CUT)) {
             self.close_socket(id, core);
             return true;

@@ -1,15 +1,16 @@
 //! TLS between the engine and itself: messages of all sizes, who may connect, what a broken handshake costs.
 
-use std::io::Write;
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{CertificateParams, KeyPair};
 use wsloop::EventLoop;
 use wsloop::engine::{ConnectOptions, Event, Events, Failure, ListenOptions, Phase, QueueOptions, Sent};
-use wsloop::proto::{CloseCode, Message};
-use wsloop::tls::{ClientConfig, ClientOptions, ErrorKind, ServerConfig, ServerOptions};
+use wsloop::proto::{self, CloseCode, Message};
+use wsloop::tls::{ClientConfig, ClientOptions, ErrorKind, ServerConfig, ServerOptions, Session};
 
-use super::engine_support::{RawClient, Rig, echo};
+use super::engine_support::{BINARY, CLOSE, PATIENCE, RawClient, Rig, echo, frame, serve};
 
 struct Identity {
     certificate: String,
@@ -211,4 +212,221 @@ fn a_slow_reader_behind_tls_is_bounded_too() {
         }
         (received == sent).then_some(())
     });
+}
+
+#[test]
+fn open_streams_live_through_a_reload_and_new_ones_see_the_new_certificate() {
+    let mut rig = Rig::new();
+    let (old, new) = (identity(), identity());
+    let config = ServerConfig::new(&ServerOptions {
+        certificate_pem: old.certificate.as_bytes(),
+        key_pem: old.key.as_bytes(),
+        ..ServerOptions::default()
+    })
+    .unwrap();
+    let (listener, _) = rig.listen(ListenOptions::new("127.0.0.1:0").tls(config.clone()));
+    let connect = |rig: &mut Rig, trusted: &Identity| {
+        let client = rig
+            .event_loop
+            .connect(dial(rig, listener, trusted, "localhost"))
+            .unwrap();
+        let mut opened = 0;
+        rig.until(|_, stream, event| match event {
+            Event::Opened(_) => {
+                opened += 1;
+                (opened == 2).then_some(Ok(()))
+            }
+            Event::Failed(Failure::Tls(error)) if stream == client => Some(Err(error.kind())),
+            _ => None,
+        })
+        .map(|()| client)
+    };
+    let early = connect(&mut rig, &old).unwrap();
+    config
+        .reload(&ServerOptions {
+            certificate_pem: new.certificate.as_bytes(),
+            key_pem: new.key.as_bytes(),
+            ..ServerOptions::default()
+        })
+        .unwrap();
+    connect(&mut rig, &old).unwrap_err();
+    let late = connect(&mut rig, &new).unwrap();
+    for client in [early, late] {
+        assert!(rig.event_loop.send(client, "still here").unwrap().is_queued());
+        rig.until(|event_loop, stream, event| match event {
+            Event::Message(Message::Text(text)) if stream == client => {
+                assert_eq!(text.as_str(), "still here");
+                Some(())
+            }
+            event => {
+                echo(event_loop, stream, event);
+                None
+            }
+        });
+    }
+}
+
+/// A client of the test's own: a session over a blocking socket.
+struct SecureClient {
+    socket: TcpStream,
+    session: Session,
+}
+
+impl SecureClient {
+    fn connect(addr: SocketAddr, trusted: &Identity) -> Self {
+        let config = ClientConfig::new(&ClientOptions {
+            roots_pem: Some(trusted.certificate.as_bytes()),
+            ..ClientOptions::default()
+        })
+        .unwrap();
+        config
+            .clock()
+            .set(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+        let socket = TcpStream::connect(addr).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let session = Session::client(&config, "localhost").unwrap();
+        Self { socket, session }
+    }
+
+    fn flush(&mut self) {
+        let mut out = Vec::new();
+        self.session.poll_transmit(&mut out);
+        self.socket.write_all(&out).unwrap();
+    }
+
+    /// Reads until there is plaintext; empty at the end of it.
+    fn read(&mut self) -> Vec<u8> {
+        let (mut bytes, mut plaintext) = ([0; 4096], [0; 65_536]);
+        loop {
+            let count = self.session.read(&mut plaintext);
+            if count > 0 || self.session.peer_closed() {
+                return plaintext[..count].to_vec();
+            }
+            self.flush();
+            let count = self.socket.read(&mut bytes).unwrap();
+            assert!(count > 0, "cut off without a word");
+            self.session.handle_bytes(&bytes[..count]).unwrap();
+        }
+    }
+
+    fn open(addr: SocketAddr, trusted: &Identity) -> Self {
+        let mut client = Self::connect(addr, trusted);
+        client.session.write(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        );
+        let answer = client.read();
+        assert!(answer.starts_with(b"HTTP/1.1 101"), "{answer:?}");
+        client
+    }
+}
+
+/// Cut between two messages, in one, and in a record of one: always told as lost, with or without close_notify.
+#[test]
+fn a_connection_that_is_cut_off_is_told_as_lost_and_what_came_before_is_heard() {
+    let identity = identity();
+    let (sender, events) = std::sync::mpsc::channel();
+    let serving = serve(listen(&identity), Default::default(), move |_, _, event| {
+        let _ = sender.send(match event {
+            Event::Message(message) => format!("message of {}", message.len()),
+            Event::Failed(failure) => {
+                assert_eq!(failure, &Failure::Protocol(proto::Failure::Lost));
+                "lost".into()
+            }
+            _ => return,
+        });
+    });
+    let whole = frame(BINARY, &[1; 300]);
+    for (plaintext_cut, record_cut, close) in [
+        (0, 0, false),
+        (0, 0, true),
+        (100, 0, false),
+        (100, 0, true),
+        (0, 1, false),
+    ] {
+        let mut client = SecureClient::open(serving.addr, &identity);
+        client.session.write(&whole);
+        client.flush();
+        client.session.write(&whole[..whole.len() - plaintext_cut]);
+        if close {
+            client.session.close();
+        }
+        let mut out = Vec::new();
+        client.session.poll_transmit(&mut out);
+        client.socket.write_all(&out[..out.len() - record_cut]).unwrap();
+        client.socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut heard = vec![
+            "message of 300".to_owned(),
+            "message of 300".to_owned(),
+            "lost".to_owned(),
+        ];
+        if plaintext_cut + record_cut > 0 {
+            heard.remove(0);
+        }
+        for expected in heard {
+            assert_eq!(
+                events.recv_timeout(PATIENCE).unwrap(),
+                expected,
+                "{plaintext_cut} {record_cut} {close}"
+            );
+        }
+    }
+}
+
+/// RFC 8446 section 6.1: each side says that it is done.
+#[test]
+fn the_end_in_good_order_has_a_close_notify() {
+    let identity = identity();
+    let serving = serve(listen(&identity), Default::default(), echo);
+    let mut client = SecureClient::open(serving.addr, &identity);
+    let close = frame(CLOSE, &1000_u16.to_be_bytes());
+    client.session.write(&close);
+    assert_eq!(client.read(), [0x88, 2, 3, 0xe8]);
+    assert_eq!(client.read(), b"", "close_notify, and not just the end");
+    assert!(client.session.peer_closed());
+    let mut rest = Vec::new();
+    client.socket.read_to_end(&mut rest).unwrap();
+}
+
+/// Handshakes that never get further, each stopped at another byte, beside clients that are served all the while.
+#[test]
+fn two_hundred_half_open_handshakes_cost_only_themselves() {
+    let identity = identity();
+    let (sender, timed_out) = std::sync::mpsc::channel();
+    let options = listen(&identity).tls_timeout(Duration::from_secs(2));
+    let serving = serve(
+        options,
+        Default::default(),
+        move |event_loop, stream, event| match event {
+            Event::Failed(failure) => {
+                let _ = sender.send(failure.clone());
+            }
+            event => echo(event_loop, stream, event),
+        },
+    );
+    let mut half_open = Vec::new();
+    let mut open = SecureClient::open(serving.addr, &identity);
+    for number in 0..200 {
+        let mut client = SecureClient::connect(serving.addr, &identity);
+        let mut hello = Vec::new();
+        client.session.poll_transmit(&mut hello);
+        client.socket.write_all(&hello[..hello.len() * number / 200]).unwrap();
+        half_open.push(client.socket);
+        open.session.write(&frame(BINARY, b"ping"));
+        assert_eq!(open.read(), b"\x82\x04ping");
+        if number % 50 == 49 {
+            SecureClient::open(serving.addr, &identity);
+        }
+    }
+    let mut failures = 0;
+    while failures < 200 {
+        match timed_out.recv_timeout(PATIENCE).unwrap() {
+            Failure::TimedOut(Phase::Tls) => failures += 1,
+            // A client that was opened and dropped above.
+            Failure::Protocol(proto::Failure::Lost) | Failure::Io(_) => {}
+            other => panic!("{other}"),
+        }
+    }
+    open.session.write(&frame(BINARY, b"ping"));
+    assert_eq!(open.read(), b"\x82\x04ping");
 }

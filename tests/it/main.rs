@@ -200,6 +200,12 @@ mod engine_support;
 // The engine: TLS, both sides.
 #[cfg(all(feature = "net", feature = "tls"))]
 mod engine_tls;
+// TLS with the system's `openssl` as the peer: resumption, names, ALPN, clients' certificates; what a reload changes.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod engine_tls_openssl;
+// The example that takes renewed certificates.
+#[cfg(all(feature = "net", feature = "tls"))]
+mod examples_tls;
 // The engine: what became of each message, and what was counted.
 #[cfg(feature = "net")]
 mod engine_account;
