@@ -1,7 +1,7 @@
 //! One TLS session, either side.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -13,6 +13,9 @@ use super::names::Names;
 
 /// rustls takes no more ciphertext while more plaintext than this waits to be read.
 const RUSTLS_PLAINTEXT_BYTES: usize = 16 * 1024;
+
+/// rustls reads so much at once, and keeps a buffer of that size.
+const RUSTLS_READ_BYTES: usize = 4 * 1024;
 
 /// One TLS session as a state machine: ciphertext in, plaintext out, and the other way round.
 ///
@@ -30,6 +33,8 @@ struct Inner {
     spilled_from: usize,
     /// Unread plaintext that rustls holds, in bytes.
     waiting: usize,
+    /// Ciphertext that came since rustls last gave back what it does not need, in bytes.
+    fed: usize,
     /// The peer's close_notify has come.
     peer_closed: bool,
     failed: Option<Error>,
@@ -80,6 +85,7 @@ impl Session {
             spilled: Vec::new(),
             spilled_from: 0,
             waiting: 0,
+            fed: 0,
             peer_closed: false,
             failed: None,
         }))
@@ -95,6 +101,7 @@ impl Session {
         if let Some(error) = &self.0.failed {
             return Err(error.clone());
         }
+        self.0.fed = self.0.fed.saturating_add(ciphertext.len());
         while !ciphertext.is_empty() && !self.0.peer_closed {
             self.0.handle_some(&mut ciphertext)?;
         }
@@ -295,7 +302,26 @@ impl Inner {
         // An error here only says that nothing waits, or how the session ended, which is told elsewhere.
         let count = self.connection.reader().read(plaintext).unwrap_or(0);
         self.waiting -= count;
+        if self.waiting == 0 && self.fed > RUSTLS_READ_BYTES {
+            self.shrink();
+        }
         count
+    }
+
+    /// Has rustls give back the buffer of a long record, which it would keep until the next one comes: it does so before
+    /// it reads, even where there is nothing to be read.
+    fn shrink(&mut self) {
+        self.fed = 0;
+        let _ = self.connection.read_tls(&mut Nothing);
+    }
+}
+
+/// Has nothing to be read for now, and has not ended.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 

@@ -16,6 +16,9 @@ mod advisories;
 mod engine;
 // What hostile peers can make one connection hold.
 mod floods;
+// What TLS sessions hold, and what rustls allocates for each record.
+#[cfg(feature = "tls")]
+mod tls;
 // Allocations per message, once warm: none.
 mod warm;
 // What the tests here share.
