@@ -324,7 +324,7 @@ fn throughput(reports: &[Report]) -> Plot {
         title: "Throughput over time",
         note: "Echoes that came in each second.",
         x: Axis::seconds(last_second(&lines)),
-        y: Axis::linear("messages per second", high, |rate| show_count(rate as u64)),
+        y: Axis::linear("messages per second", high.max(5.0), |rate| show_count(rate as u64)),
         lines,
     }
 }

@@ -95,7 +95,10 @@ impl Axis {
     pub(super) fn seconds(high: f64) -> Self {
         let high = if high > 0.0 { high } else { 1.0 };
         let step = nice_step(high / 12.0);
-        let mut axis = Self::steps("seconds from the start", high, step, |seconds| format!("{seconds}"));
+        let mut axis = Self::steps("seconds from the start", high, step, |seconds| {
+            // 3 times 0.1 is not quite 0.3.
+            format!("{}", (seconds * 1e3).round() / 1e3)
+        });
         axis.high = high;
         axis.ticks.retain(|(place, _)| *place <= high);
         axis
@@ -183,7 +186,9 @@ fn show_tick(nanos: u64) -> String {
 impl Plot {
     /// Whether there is anything to see.
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.iter().all(|line| line.points.is_empty())
+        self.lines
+            .iter()
+            .all(|line| line.points.iter().all(|point| point.y == 0.0))
     }
 
     /// As a `figure`, with its legend.
@@ -317,6 +322,10 @@ mod tests {
         assert_eq!(
             names(&Axis::nines("", 0.9995)),
             ["0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %"]
+        );
+        assert_eq!(
+            names(&Axis::seconds(0.5)).join(" "),
+            "0 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.45 0.5"
         );
         assert_eq!(names(&Axis::seconds(13.0)), ["0", "2", "4", "6", "8", "10", "12"]);
         for axis in [
