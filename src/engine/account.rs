@@ -168,6 +168,14 @@ impl<S: Sys> Stream<S> {
     /// A message or chunk was queued, before which `before` bytes were.
     #[inline]
     pub(super) fn note_accepted(&self, id: StreamId, core: &mut Core<S>, messages: u64, before: usize) {
+        if self.profile.options.is_noted {
+            self.note(id, core, messages, before);
+        }
+    }
+
+    #[inline(never)]
+    fn note(&self, id: StreamId, core: &mut Core<S>, messages: u64, before: usize) {
+        self.note_use(id, core);
         if self.profile.options.account {
             core.books.of(id).accepted += Tally {
                 messages,
@@ -245,5 +253,15 @@ impl<S: Sys> Stream<S> {
                 Cause::Lost => dropped.lost += tally,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_as_small_as_the_options_say() {
+        assert_eq!(size_of::<Book>(), 144);
     }
 }

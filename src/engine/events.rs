@@ -174,7 +174,7 @@ pub struct Chunk<'a> {
 
 /// What happened on a stream.
 ///
-/// Per stream the host sees `Request? Opened? Message* (Closed | Failed)`, the last exactly once; pings, pongs and
+/// Per stream the host sees `Request? Opened? Message* (Closed | Failed)`, the last exactly once; pings, pongs, round trips and
 /// water marks come in between, and chunks instead of messages where the stream delivers those. The stream's id is good
 /// until the poll after its last event.
 #[derive(Debug, Clone, Copy)]

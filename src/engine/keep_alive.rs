@@ -167,7 +167,6 @@ impl<S: Sys> Stream<S> {
     }
 
     /// Arms the timer, unless it is.
-    #[inline]
     pub(super) fn rearm_watch(&mut self, id: StreamId, core: &mut Core<S>) {
         if self.armed == Armed::NONE {
             let due = self.watch_due(id, core);
@@ -176,7 +175,6 @@ impl<S: Sys> Stream<S> {
     }
 
     /// A message was sent or received.
-    #[inline]
     pub(super) fn note_use(&self, id: StreamId, core: &mut Core<S>) {
         if self.profile.options.idle_timeout.is_some() {
             core.uses.note(id, core.tick);
@@ -198,9 +196,13 @@ impl<S: Sys> Stream<S> {
         let options = &self.profile.options;
         let mut due = NEVER;
         if let Some(keep_alive) = options.keep_alive {
+            // While an answer is awaited this is so long after the question: the answer may come soon, and the next
+            // question be due long before the time for this answer is up.
+            let next = self.heard.end(now) + keep_alive.interval;
             due = match core.probes.get(&id).and_then(|probe| probe.since) {
-                Some(since) => since + keep_alive.timeout,
-                None => self.heard.end(now) + keep_alive.interval,
+                Some(since) if next <= now => since + keep_alive.timeout,
+                Some(since) => next.min(since + keep_alive.timeout),
+                None => next,
             };
         }
         if let Some(idle_timeout) = options.idle_timeout {

@@ -42,6 +42,7 @@ impl<S: Sys> Stream<S> {
                 asked = asked.min(COMPRESSED_READ_BYTES);
             }
             if asked == 0 || events.is_full() {
+                core.counters.budgets_exhausted += u64::from(budget == 0);
                 return;
             }
             let Some(socket) = &mut self.socket else { return };
@@ -54,7 +55,6 @@ impl<S: Sys> Stream<S> {
                     }
                     core.counters.bytes_received += count as u64;
                     budget -= count;
-                    core.counters.budgets_exhausted += u64::from(budget == 0);
                     self.handle_bytes(id, core, events, count);
                     events.stamp(first, core.sys.received_at());
                 }
@@ -190,7 +190,9 @@ impl<S: Sys> Stream<S> {
         }
         if messages > 0 {
             core.counters.messages_received += messages;
-            self.note_use(id, core);
+            if self.profile.options.is_noted {
+                self.note_use(id, core);
+            }
         }
     }
 

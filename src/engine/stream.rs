@@ -206,13 +206,19 @@ impl<S: Sys> Stream<S> {
             due = due.min(protocol);
         }
         if due == NEVER {
-            if self.is_watched() {
-                self.rearm_watch(id, core);
-            } else {
-                core.timers.release(&mut self.armed);
+            if self.armed != Armed::NONE {
+                self.unarm(core);
             }
         } else {
             core.timers.arm(&mut self.armed, id.token(), Some(due));
+        }
+    }
+
+    /// Nothing is due, unless the stream is watched: then its entry stays until it comes up.
+    #[cold]
+    fn unarm(&mut self, core: &mut Core<S>) {
+        if !self.is_watched() {
+            core.timers.release(&mut self.armed);
         }
     }
 

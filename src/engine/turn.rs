@@ -359,6 +359,9 @@ impl<S: Sys> Stream<S> {
             self.watch(id, core, &mut events.entries);
         }
         self.rearm(id, core);
+        if self.is_watched() {
+            self.rearm_watch(id, core);
+        }
         false
     }
 }

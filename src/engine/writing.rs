@@ -101,7 +101,6 @@ impl<S: Sys> Stream<S> {
         }
         core.counters.messages_sent += 1;
         self.note_accepted(id, core, 1, before);
-        self.note_use(id, core);
         Ok(self.queued(high_water))
     }
 
@@ -132,7 +131,6 @@ impl<S: Sys> Stream<S> {
         }
         core.counters.messages_sent += u64::from(last);
         self.note_accepted(id, core, u64::from(is_first), before);
-        self.note_use(id, core);
         Ok(self.queued(high_water))
     }
 

@@ -298,10 +298,11 @@ impl ConnectOptions {
     }
 
     /// Keeps an exact [account](crate::engine::Engine::account) of what becomes of each message that is sent; default false.
-    /// It takes 120 bytes a stream.
+    /// It takes 144 bytes a stream.
     #[must_use]
     pub const fn account(mut self, kept: bool) -> Self {
         self.stream.account = kept;
+        self.stream.is_noted = kept || self.stream.idle_timeout.is_some();
         self
     }
 
@@ -320,6 +321,7 @@ impl ConnectOptions {
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.stream.idle_timeout = Some(timeout.min(KeepAlive::MAX));
+        self.stream.is_noted = true;
         self
     }
 

@@ -102,6 +102,8 @@ pub(in crate::engine) struct StreamOptions {
     pub(in crate::engine) subprotocols: Vec<String>,
     pub(in crate::engine) tls_timeout: Duration,
     pub(in crate::engine) account: bool,
+    /// An account is kept, or uses are noted: there is something to do for each message.
+    pub(in crate::engine) is_noted: bool,
     pub(in crate::engine) keep_alive: Option<KeepAlive>,
     pub(in crate::engine) idle_timeout: Option<Duration>,
 }
@@ -125,6 +127,7 @@ impl Default for StreamOptions {
             subprotocols: Vec::new(),
             tls_timeout: Duration::from_secs(10),
             account: false,
+            is_noted: false,
             keep_alive: None,
             idle_timeout: None,
         }
