@@ -203,6 +203,10 @@ impl Sys for Swallowing {
         Arc::new(Nobody)
     }
 
+    fn has_more(&self) -> bool {
+        false
+    }
+
     fn poll(&mut self, events: &mut Vec<SysEvent>, _: Option<Duration>) -> io::Result<()> {
         let event = |token| SysEvent::Io {
             token,

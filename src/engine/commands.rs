@@ -139,7 +139,7 @@ impl<S: Sys> Engine<S> {
         if state.is_open() && !state.flags.has(Flags::BLOCKED) {
             later(core, |core, sink| state.flush(stream, core, sink));
             if state.flags.has(Flags::DIRTY) {
-                state.conn.lend_output(core.pool.take());
+                state.conn.lend_output(core.outputs.take());
             }
         }
         Ok(())

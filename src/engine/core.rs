@@ -13,7 +13,7 @@ use super::options::Config;
 use super::pool::Pool;
 use super::seam::Sys;
 use super::timers::Timers;
-use crate::proto::Instant;
+use crate::proto::{Instant, OutputBuffer, SharedMemory};
 
 /// Lent to every method of a stream.
 pub(super) struct Core<S> {
@@ -22,7 +22,6 @@ pub(super) struct Core<S> {
     /// The time at the last look at the clock: once a turn, and at calls of the host that set a deadline.
     pub(super) now: Instant,
     pub(super) timers: Timers,
-    pub(super) pool: Pool,
     /// `now` in ticks, for what is noted again and again (see `keep_alive`).
     pub(super) tick: Tick,
     /// Pings of ours that wait for their pongs, and streams that are closed for having been idle.
@@ -35,6 +34,12 @@ pub(super) struct Core<S> {
     pub(super) addresses: BTreeMap<(ListenerId, IpAddr), u32>,
     /// While the engine drains: until when.
     pub(super) draining: Option<Instant>,
+    /// Buffers to gather messages in, and for TLS records.
+    pub(super) pool: Pool<Vec<u8>>,
+    /// Buffers for what is to be sent.
+    pub(super) outputs: Pool<OutputBuffer>,
+    /// The arena of the events that the host looks at: what it sends from there need not be copied.
+    pub(super) arena: Option<SharedMemory>,
     /// Streams whose sockets may hold bytes that are not read, in the order in which they will be.
     pub(super) ready: VecDeque<StreamId>,
     /// Streams that may have something to send, each once (`Flags::DIRTY`).
@@ -66,6 +71,8 @@ impl<S: Sys> Core<S> {
             draining: None,
             timers: Timers::new(),
             pool: Pool::new(),
+            outputs: Pool::new(),
+            arena: None,
             ready: VecDeque::new(),
             dirty: Vec::new(),
             ended: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::boxed::Box;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
@@ -10,7 +11,7 @@ use super::id::{ListenerId, StreamId};
 use super::seam::Signal;
 use super::stamps::Stamps;
 use super::writing::Sent;
-use crate::proto::{self, Closed, Message, MessageKind, Opened, Request};
+use crate::proto::{self, Closed, Message, MessageKind, Opened, Request, SharedMemory};
 
 /// Default size of the arena: a read from the kernel costs least in large pieces (half a MiB and more), and no more
 /// than a sixteenth of the arena is filled, but by one read, before the host has its turn.
@@ -51,7 +52,12 @@ const ENTRIES_MAX: usize = 16 << 10;
 /// those that were compressed. Where compression was agreed on no more than 16 KiB are read at once, which can become
 /// 16 MiB at most.
 pub struct Events {
+    /// What sockets are read into; here during a poll alone, and in `memory` else.
     pub(super) arena: Box<[u8]>,
+    /// Shared with the engine while the host has its turn, so that what it sends from here need not be copied.
+    memory: Arc<Arena>,
+    /// The arena's size.
+    bytes: usize,
     /// Bytes of the arena that events point into.
     pub(super) used: usize,
     pub(super) entries: Vec<Entry>,
@@ -63,6 +69,16 @@ pub struct Events {
     pub(super) control: Vec<u8>,
     pub(super) notices: Vec<Notice>,
     pub(super) stamps: Stamps,
+}
+
+/// Bytes that events point into.
+#[derive(Default)]
+struct Arena(Box<[u8]>);
+
+impl AsRef<[u8]> for Arena {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// One event, as it is kept.
@@ -269,9 +285,11 @@ impl Events {
     /// An empty queue whose arena holds `bytes` (at least 4 KiB, at most 2 GiB); it is allocated once.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
+        let bytes = bytes.clamp(MIN_BYTES, MAX_BYTES);
         Self {
-            // Not zeros: those would be promised by the system and only come with the first reads, each a page fault.
-            arena: vec![0xff; bytes.clamp(MIN_BYTES, MAX_BYTES)].into_boxed_slice(),
+            arena: Box::default(),
+            memory: Arc::new(arena(bytes)),
+            bytes,
             used: 0,
             entries: Vec::new(),
             owned: Vec::new(),
@@ -308,6 +326,25 @@ impl Events {
         self.entries.is_empty() && self.notices.is_empty()
     }
 
+    /// A poll begins to read: the arena is to be had again. Should somebody still hold on to it, there is a new one.
+    pub(super) fn take_arena(&mut self) {
+        self.arena = match Arc::get_mut(&mut self.memory) {
+            Some(memory) => std::mem::take(&mut memory.0),
+            None => {
+                self.memory = Arc::default();
+                arena(self.bytes).0
+            }
+        };
+    }
+
+    /// A poll is over: the arena can be looked at by the host, and by the engine for what the host sends.
+    pub(super) fn put_arena(&mut self) -> SharedMemory {
+        if let Some(memory) = Arc::get_mut(&mut self.memory) {
+            memory.0 = std::mem::take(&mut self.arena);
+        }
+        Arc::clone(&self.memory) as SharedMemory
+    }
+
     pub(super) fn clear(&mut self) {
         self.used = 0;
         self.entries.clear();
@@ -333,7 +370,7 @@ impl Events {
     /// Bytes that can be read into the arena.
     #[inline]
     pub(super) fn room(&self) -> usize {
-        self.arena.len() - self.used
+        self.bytes - self.used
     }
 
     /// Whether reading should wait for the next poll. That is so long before the arena's end: a read into its last
@@ -341,9 +378,15 @@ impl Events {
     /// processor's cache when it is sent on.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        let bytes = self.arena.len() / 16;
+        let bytes = self.bytes / 16;
         self.used >= bytes || self.owned_bytes >= bytes || self.entries.len() >= ENTRIES_MAX
     }
+}
+
+/// Memory to read into. Not zeros: those would be promised by the system and only come with the first reads, each a page
+/// fault.
+fn arena(bytes: usize) -> Arena {
+    Arena(vec![0xff; bytes].into_boxed_slice())
 }
 
 impl Default for Events {
@@ -377,13 +420,13 @@ impl<'a> Iterator for Iter<'a> {
         let events = self.events;
         let event = match kind {
             Kind::Message { is_text, place } => {
-                Event::Message(Message::from_validated(*is_text, place.of(&events.arena)))
+                Event::Message(Message::from_validated(*is_text, place.of(&events.memory.0)))
             }
             Kind::Owned { is_text, index } => {
                 let payload = events.owned.get(*index as usize).map_or(&[][..], Vec::as_slice);
                 Event::Message(Message::from_validated(*is_text, payload))
             }
-            Kind::Chunk { flags, place } => Event::Chunk(flags.with(place.of(&events.arena))),
+            Kind::Chunk { flags, place } => Event::Chunk(flags.with(place.of(&events.memory.0))),
             Kind::OwnedChunk { flags, index } => {
                 Event::Chunk(flags.with(events.owned.get(*index as usize).map_or(&[][..], Vec::as_slice)))
             }

@@ -275,7 +275,7 @@ impl<S: Sys> Stream<S> {
         let mut payload = [0; 8];
         core.sys.fill(&mut payload);
         if !self.flags.has(Flags::DIRTY) && self.conn.queued_bytes() == 0 {
-            self.conn.lend_output(core.pool.take());
+            self.conn.lend_output(core.outputs.take());
         }
         // Without room in the queue there is none; the peer has enough to answer for as it is.
         let pinged = self.conn.ping(&payload, &mut core.sys).is_ok();
@@ -289,7 +289,7 @@ impl<S: Sys> Stream<S> {
         if !self.flags.has(Flags::BLOCKED) {
             self.flush(id, core, sink);
             if self.flags.has(Flags::DIRTY) {
-                self.conn.lend_output(core.pool.take());
+                self.conn.lend_output(core.outputs.take());
             }
         }
     }

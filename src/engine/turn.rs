@@ -27,6 +27,14 @@ impl<S: Sys> Engine<S> {
         events.clear();
         self.core.counters.turns += 1;
         self.begin_turn(events);
+        self.core.arena = None;
+        events.take_arena();
+        let result = self.take_turn(events, timeout);
+        self.core.arena = Some(events.put_arena());
+        result
+    }
+
+    fn take_turn(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Error> {
         let timeout = self.waiting_time(events, timeout);
         let mut reports = std::mem::take(&mut self.sys_events);
         let result = self.core.sys.poll(&mut reports, timeout);

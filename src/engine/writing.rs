@@ -21,6 +21,12 @@ const SLOW_READER_DEADLINE: Duration = Duration::from_secs(1);
 /// RFC 6455 section 5.5: a control frame's 125 bytes, less two for the code. Looked at before anything is dropped.
 const REASON_BYTES_MAX: usize = 123;
 
+/// From so many bytes on a message that lies in the arena is not copied, but written from there, beside its header.
+const SHARED_BYTES: usize = 4 << 10;
+
+/// Pieces written at once at most.
+const SLICES: usize = 64;
+
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -89,7 +95,9 @@ impl<S: Sys> Stream<S> {
             return self.send_past_limit(id, core, Unit::Message, message.len());
         }
         self.prepare_output(id, core);
-        let sent = if compress {
+        let sent = if message.len() >= SHARED_BYTES && !self.flags.has(Flags::BLOCKED) {
+            self.send_long(core, message, compress)
+        } else if compress {
             self.conn.send(message, &mut core.sys)
         } else {
             self.conn.send_uncompressed(message, &mut core.sys)
@@ -102,6 +110,16 @@ impl<S: Sys> Stream<S> {
         core.counters.messages_sent += 1;
         self.note_accepted(id, core, 1, before);
         Ok(self.queued(high_water))
+    }
+
+    /// As `send`, for a message that is worth not to be copied if it lies in the arena, as that of an echo does. What of
+    /// it can't be written at the next poll is copied then, since the arena is needed again.
+    fn send_long(&mut self, core: &mut Core<S>, message: Message<'_>, compress: bool) -> Result<(), proto::Misuse> {
+        match &core.arena {
+            Some(arena) if !(compress && self.conn.inflates()) => self.conn.send_shared(message, arena, &mut core.sys),
+            Some(_) | None if compress => self.conn.send(message, &mut core.sys),
+            Some(_) | None => self.conn.send_uncompressed(message, &mut core.sys),
+        }
     }
 
     /// Queues a chunk of the message that was begun. Where the queue has no room the chunk is never dropped, since the
@@ -213,7 +231,7 @@ impl<S: Sys> Stream<S> {
     #[inline]
     pub(super) fn prepare_output(&mut self, id: StreamId, core: &mut Core<S>) {
         if !self.flags.has(Flags::DIRTY) && self.conn.queued_bytes() == 0 {
-            self.conn.lend_output(core.pool.take());
+            self.conn.lend_output(core.outputs.take());
         }
         self.mark_dirty(id, &mut core.dirty);
     }
@@ -222,13 +240,17 @@ impl<S: Sys> Stream<S> {
     #[inline]
     pub(super) fn return_output(&mut self, core: &mut Core<S>) {
         if let Some(buffer) = self.conn.reclaim_output() {
-            core.pool.give(buffer);
+            core.outputs.give(buffer);
         }
     }
 
     /// Writes what waits, until nothing does or the socket takes no more, and tells of water marks passed.
     pub(super) fn flush(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) {
-        if self.flags.has(Flags::UNWRITABLE) || matches!(self.phase, Phase::Resolving | Phase::Connecting) {
+        if self.flags.has(Flags::UNWRITABLE) {
+            self.copy_shared(core);
+            return;
+        }
+        if matches!(self.phase, Phase::Resolving | Phase::Connecting) {
             return;
         }
         if !self.flags.has(Flags::DEAD) && self.conn.state() != State::Open {
@@ -248,8 +270,14 @@ impl<S: Sys> Stream<S> {
                 self.return_output(core);
                 self.await_close_anew(core);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flags.set(Flags::BLOCKED),
-            Err(_) => self.handle_unwritable(id, core),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.flags.set(Flags::BLOCKED);
+                self.copy_shared(core);
+            }
+            Err(_) => {
+                self.copy_shared(core);
+                self.handle_unwritable(id, core);
+            }
         }
         self.tell_water(id, sink);
         self.rearm(id, core);
@@ -264,13 +292,30 @@ impl<S: Sys> Stream<S> {
         }
         let now: Instant = core.now;
         loop {
+            let is_scattered = self.conn.is_scattered();
             let bytes = self.conn.poll_transmit(now, &mut core.sys);
-            if bytes.is_empty() {
+            let count = if bytes.is_empty() {
                 return Ok(());
-            }
-            let count = core.sys.write(socket, bytes)?;
+            } else if is_scattered {
+                let mut slices = [io::IoSlice::new(&[]); SLICES];
+                let mut len = 0;
+                for (slot, bytes) in slices.iter_mut().zip(self.conn.transmit_slices()) {
+                    *slot = io::IoSlice::new(bytes);
+                    len += 1;
+                }
+                core.sys.write_vectored(socket, &slices[..len])?
+            } else {
+                core.sys.write(socket, bytes)?
+            };
             core.counters.bytes_sent += count as u64;
             self.conn.transmitted(now, count);
+        }
+    }
+
+    /// What was not written of the arena is kept; the arena is not, since the next poll reads into it.
+    fn copy_shared(&mut self, core: &Core<S>) {
+        if let Some(arena) = &core.arena {
+            self.conn.copy_shared(arena);
         }
     }
 

@@ -10,13 +10,13 @@ use super::assembling::{Assembly, Reading};
 use super::compression::Compression;
 use super::handshake::{Opening, client, server};
 use super::outgoing::Outgoing;
-use super::output::{Output, Pongs};
+use super::output::{Output, OutputBuffer, Pongs};
 use super::state::Stage;
 use super::wire::close::ClosePayload;
 use super::wire::header::Opcode;
 use super::{
-    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Response, Side, State,
-    Violation,
+    Accept, ClientRequest, CloseCode, Config, Entropy, Event, Failure, Input, Instant, Misuse, Response, SharedMemory,
+    Side, State, Violation,
 };
 
 /// One WebSocket connection for its whole life: opening, open, closing, closed.
@@ -210,7 +210,8 @@ impl Connection {
         }
     }
 
-    /// All bytes that wait to be sent, perhaps none; tell [`transmitted`](Self::transmitted) what became of them.
+    /// All bytes that wait to be sent, perhaps none; tell [`transmitted`](Self::transmitted) what became of them. If some
+    /// of them are [shared](Self::send_shared) these are only the first that lie in one piece.
     ///
     /// The Close that answers the peer's, or tells it of a violation, is queued by the first call after the last event.
     #[inline]
@@ -220,6 +221,26 @@ impl Connection {
             self.queue_owed(entropy);
         }
         self.output.pending()
+    }
+
+    /// What [`poll_transmit`](Self::poll_transmit) gave, and all that waits behind it, piece by piece and none of them
+    /// empty: for one gathered write.
+    pub fn transmit_slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.output.slices()
+    }
+
+    /// Whether what waits to be sent lies in more than one piece, some of it [shared](Self::send_shared).
+    #[must_use]
+    #[inline]
+    pub fn is_scattered(&self) -> bool {
+        self.output.is_scattered()
+    }
+
+    /// Copies what of `memory` waits to be sent, so that the connection holds no reference to it any more.
+    pub fn copy_shared(&mut self, memory: &SharedMemory) {
+        if self.output.is_scattered() {
+            self.output.copy_shared(memory);
+        }
     }
 
     /// Queues what had to wait: the pong of a ping that came when too many were unsent, and a Close.
@@ -306,7 +327,7 @@ impl Connection {
     /// How many bytes wait to be sent.
     #[must_use]
     #[inline]
-    pub const fn queued_bytes(&self) -> usize {
+    pub fn queued_bytes(&self) -> usize {
         self.output.len()
     }
 
@@ -339,12 +360,12 @@ impl Connection {
     }
 
     /// Lends an empty buffer to write into, from a pool of the host's; dropped if the connection has one.
-    pub fn lend_output(&mut self, buffer: Vec<u8>) {
+    pub fn lend_output(&mut self, buffer: OutputBuffer) {
         self.output.lend(buffer);
     }
 
     /// Takes the buffer for output back, if there is one and nothing waits in it.
-    pub fn reclaim_output(&mut self) -> Option<Vec<u8>> {
+    pub fn reclaim_output(&mut self) -> Option<OutputBuffer> {
         self.output.reclaim()
     }
 

@@ -82,12 +82,14 @@ impl<'b> Input<'b> {
     }
 
     /// All bytes not yet read, until they are [put back](Self::put_back).
+    #[cfg(feature = "engine")]
     #[inline]
     pub(crate) fn take_rest(&mut self) -> &'b mut [u8] {
         mem::take(&mut self.rest)
     }
 
     /// Of the bytes that were taken, `rest` are not read; all others before it are.
+    #[cfg(feature = "engine")]
     #[inline]
     pub(crate) fn put_back(&mut self, rest: &'b mut [u8], consumed: usize) {
         self.rest = rest;

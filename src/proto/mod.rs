@@ -98,6 +98,7 @@ pub use error::{BadRequest, Failure, Misuse, Phase, Violation};
 pub use event::{Event, Input};
 pub use handshake::{Accept, ClientRequest, Headers, Opened, Refusal, Request, Response};
 pub use message::{Chunk, ControlPayload, Message, MessageBuf, MessageKind, NotUtf8, Text};
+pub use output::{OutputBuffer, SharedMemory};
 pub use proxy::{ProxyError, SocksReply, Tunnel};
 pub use role::Side;
 pub use state::State;

@@ -39,6 +39,7 @@ impl Connection {
     /// Takes all messages that come next and lie in `input` whole, each in one frame, without making events of them:
     /// `handle` is told whether each is a text, and its length; it ends where [`Input::consumed`] says then. What is left
     /// is for [`poll_event`](Self::poll_event), be it the fault of a message that should have been taken here.
+    #[cfg(feature = "engine")]
     #[inline]
     pub(crate) fn take_whole(&self, input: &mut Input<'_>, mut handle: impl FnMut(bool, usize, usize)) {
         let Some(common) = self.common() else { return };

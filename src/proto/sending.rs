@@ -7,7 +7,7 @@ use super::state::Stage;
 use super::wire::close::ClosePayload;
 use super::wire::header::{self, Opcode};
 use super::wire::mask;
-use super::{CloseCode, Entropy, Instant, Message, MessageKind, Misuse};
+use super::{CloseCode, Entropy, Instant, Message, MessageKind, Misuse, SharedMemory};
 
 impl Connection {
     /// Queues a message as one frame; compressed where the two sides agreed on it, the message is long enough for it to
@@ -57,6 +57,51 @@ impl Connection {
             Opcode::Binary
         };
         self.write_compressed(header::first_byte(opcode, true, true), payload, true, entropy);
+        Ok(())
+    }
+
+    /// As [`send_uncompressed`](Self::send_uncompressed), but where the payload lies in `memory` and goes out as it is (a
+    /// client's is masked, so it doesn't) no byte of it is copied: the connection keeps a reference to `memory` until the
+    /// message is sent. A reference costs more than to copy a short payload.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use wsloop::proto::{Config, Connection, Entropy, Instant, Message, Misuse, SharedMemory, Side};
+    /// # struct Fixed;
+    /// # impl Entropy for Fixed { fn fill(&mut self, bytes: &mut [u8]) { bytes.fill(7); } }
+    /// let mut connection = Connection::opened(Side::Server, Arc::new(Config::default()));
+    /// let memory: SharedMemory = Arc::new(*b"Hello, world");
+    /// connection.send_shared(Message::Binary(&(*memory).as_ref()[7..]), &memory, &mut Fixed)?;
+    /// assert_eq!(connection.poll_transmit(Instant::ZERO, &mut Fixed), b"\x82\x05");
+    /// let slices: Vec<&[u8]> = connection.transmit_slices().collect();
+    /// assert_eq!(slices, [b"\x82\x05", &b"world"[..]]);
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    pub fn send_shared(
+        &mut self,
+        message: Message<'_>,
+        memory: &SharedMemory,
+        entropy: &mut impl Entropy,
+    ) -> Result<(), Misuse> {
+        let payload = message.as_bytes();
+        let bytes = (**memory).as_ref();
+        let start = payload.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+        let range = start..start.wrapping_add(payload.len());
+        if self.side.masks() || payload.is_empty() || bytes.get(range.clone()).is_none() {
+            return self.send_uncompressed(message, entropy);
+        }
+        self.check_may_send()?;
+        self.check_room(payload.len())?;
+        let opcode = match message.kind() {
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
+        };
+        let output = self.output.append(header::MAX_BYTES);
+        header::encode(output, header::first_byte(opcode, true, false), payload.len(), None);
+        self.output.append_shared(memory, range);
         Ok(())
     }
 

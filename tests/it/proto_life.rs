@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use wsloop::proto::{
-    Accept, CloseCode, Closed, Config, Connection, Event, Failure, Instant, Limits, Message, Misuse, Phase, Side, State,
+    Accept, CloseCode, Closed, Config, Connection, Event, Failure, Instant, Limits, Message, Misuse, OutputBuffer,
+    Phase, Side, State,
 };
 
 use super::proto_world::{Counting, NOW, open, pair, read, request, server, written};
@@ -386,10 +387,10 @@ fn the_queue_is_bounded_by_bytes() {
 #[test]
 fn an_idle_connection_gives_its_buffer_back() {
     let mut connection = open(Side::Server);
-    assert_eq!(connection.reclaim_output(), None);
-    connection.lend_output(Vec::with_capacity(1000));
+    assert!(connection.reclaim_output().is_none());
+    connection.lend_output(OutputBuffer::with_capacity(1000));
     send(&mut connection, Message::from("x"));
-    assert_eq!(connection.reclaim_output(), None);
+    assert!(connection.reclaim_output().is_none());
     written(&mut connection);
     assert_eq!(connection.reclaim_output().map(|buffer| buffer.capacity()), Some(1000));
 }

@@ -1,6 +1,6 @@
 //! Floods that one connection may meet: what it holds at most, counted in the allocator and held against the bound.
 
-use wsloop::proto::{Event, Side, Violation};
+use wsloop::proto::{Event, OutputBuffer, Side, Violation};
 
 use super::world::{BINARY, FIRST, MIB, MIDDLE, PING, cost, echo, frame, open, peak_bytes, read, violation};
 
@@ -28,7 +28,7 @@ fn pings_that_nobody_reads_answers_of() {
 #[test]
 fn pings_between_messages_that_are_answered() {
     let mut connection = open(Side::Server, |limits| limits.queued_bytes = 32 << 10);
-    connection.lend_output(Vec::with_capacity(64 << 10));
+    connection.lend_output(OutputBuffer::with_capacity(64 << 10));
     let one = [frame(Side::Server, PING, b""), frame(Side::Server, BINARY, b"")].concat();
     let mut bytes = one.repeat(1000);
     let peak = peak_bytes("8 MB of pings between messages", || {

@@ -1,6 +1,6 @@
 //! Allocations for each message once the buffers are there: none.
 
-use wsloop::proto::{Connection, Event, MessageKind, Side};
+use wsloop::proto::{Connection, Event, MessageKind, OutputBuffer, Side};
 
 use super::world::{BINARY, FIRST, LAST, MIDDLE, NOW, Numbers, PING, PONG, TEXT, frame, open, read};
 
@@ -17,7 +17,7 @@ struct Case {
 /// A host that lends its buffers and takes them back.
 struct Host {
     entropy: Numbers,
-    output: Option<Vec<u8>>,
+    output: Option<OutputBuffer>,
     input: Option<Vec<u8>>,
     wire: Vec<u8>,
 }
@@ -26,7 +26,7 @@ impl Host {
     fn new() -> Self {
         Self {
             entropy: Numbers::default(),
-            output: Some(Vec::with_capacity(1 << 18)),
+            output: Some(OutputBuffer::with_capacity(1 << 18)),
             input: Some(Vec::with_capacity(1 << 18)),
             wire: Vec::new(),
         }

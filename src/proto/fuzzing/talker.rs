@@ -144,12 +144,12 @@ impl Talker {
         self.hears_chunks = true;
     }
 
-    pub(super) const fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         matches!(self.life, Life::Closed | Life::Failed)
     }
 
     /// Whether it is done and all it had to say has left.
-    pub(super) const fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self) -> bool {
         self.connection.is_finished() && self.connection.queued_bytes() == 0
     }
 

@@ -152,16 +152,23 @@ pub(crate) const fn encoded_bytes(length: usize, masked: bool) -> usize {
 }
 
 /// Length in bytes of the frame at the start of `queued`, header and payload; the frame is one that [`encode`] began,
-/// and whole.
+/// and its header is whole.
 pub(crate) fn frame_bytes(queued: &[u8]) -> usize {
+    measure(queued).map_or(queued.len().max(1), |(header_bytes, length)| header_bytes + length)
+}
+
+/// Length in bytes of the header at its start.
+pub(crate) fn header_bytes(queued: &[u8]) -> usize {
+    measure(queued).map_or(queued.len(), |(header_bytes, _)| header_bytes)
+}
+
+/// Lengths of header and payload; `None` if it isn't one of ours, so that nothing behind it can be told apart.
+fn measure(queued: &[u8]) -> Option<(usize, usize)> {
     let second = queued.get(1).copied().unwrap_or_default();
     let rest = queued.get(2..).unwrap_or_default();
     let mask = if second & 0x80 == 0 { 0 } else { 4 };
-    match length(second & 0x7F, rest) {
-        Ok(Some((length, length_bytes))) => 2 + length_bytes + mask + length as usize,
-        // Not one of ours; nothing behind it can be told apart.
-        Ok(None) | Err(_) => queued.len().max(1),
-    }
+    let (length, length_bytes) = length(second & 0x7F, rest).ok()??;
+    Some((2 + length_bytes + mask, length as usize))
 }
 
 /// Whether a frame at the start of `queued` is a pong.
