@@ -7,6 +7,7 @@
 
 mod account;
 mod adopt;
+mod broadcast;
 mod chunks;
 mod commands;
 mod core;
@@ -41,6 +42,7 @@ mod writing;
 
 pub use account::{Account, Dropped, Tally};
 pub use adopt::AdoptOptions;
+pub use broadcast::Broadcast;
 pub use counters::Counters;
 pub use engine::Engine;
 pub use error::{Error, Failure, IoFailure, Misuse, Phase, RedirectError};

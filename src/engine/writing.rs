@@ -70,7 +70,7 @@ impl Sent {
 
 /// What has no room.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     Message,
     Chunk,
 }
@@ -154,7 +154,7 @@ impl<S: Sys> Stream<S> {
 
     /// What to say of a message or chunk that was queued.
     #[inline]
-    fn queued(&mut self, high_water: usize) -> Sent {
+    pub(super) fn queued(&mut self, high_water: usize) -> Sent {
         let queued_bytes = self.conn.queued_bytes();
         if queued_bytes > high_water {
             self.flags.set(Flags::ABOVE);
@@ -164,7 +164,7 @@ impl<S: Sys> Stream<S> {
     }
 
     #[cold]
-    fn send_past_limit(
+    pub(super) fn send_past_limit(
         &mut self,
         id: StreamId,
         core: &mut Core<S>,

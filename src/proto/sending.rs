@@ -273,7 +273,7 @@ impl Connection {
     }
 
     /// Whether a message may begin now.
-    fn check_may_send(&self) -> Result<(), Misuse> {
+    pub(super) fn check_may_send(&self) -> Result<(), Misuse> {
         if !self.stage.may_send() {
             return Err(Misuse::NotOpen);
         }
@@ -282,7 +282,7 @@ impl Connection {
 
     /// Whether a frame with so much payload fits into the queue.
     #[inline]
-    fn check_room(&self, payload_bytes: usize) -> Result<(), Misuse> {
+    pub(super) fn check_room(&self, payload_bytes: usize) -> Result<(), Misuse> {
         let frame_bytes = header::encoded_bytes(payload_bytes, self.side.masks()) + payload_bytes;
         if frame_bytes > self.config.limits.queued_bytes.saturating_sub(self.output.len()) {
             return Err(Misuse::QueueFull);

@@ -65,6 +65,8 @@ mod flows_secure_echo;
 mod examples;
 // Messages in chunks, sent and received.
 mod proto_chunks;
+// Messages prepared once for many connections.
+mod proto_prepared;
 // Whether compression is agreed on, and the memory that it may take: reserved, refused, given back.
 #[cfg(feature = "deflate")]
 mod proto_deflate;

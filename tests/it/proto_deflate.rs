@@ -9,7 +9,7 @@ use wsloop::proto::{
 
 use crate::proto_world::{Counting, NOW, read, written};
 
-fn config(deflate: Deflate) -> Arc<Config> {
+pub(crate) fn config(deflate: Deflate) -> Arc<Config> {
     Arc::new(Config {
         deflate: Some(deflate),
         ..Config::default()
@@ -17,7 +17,7 @@ fn config(deflate: Deflate) -> Arc<Config> {
 }
 
 /// Opens a connection between two ends; gives what each says was agreed on.
-fn open(client: Arc<Config>, server: Arc<Config>) -> ([Connection; 2], [Option<Agreed>; 2]) {
+pub(crate) fn open(client: Arc<Config>, server: Arc<Config>) -> ([Connection; 2], [Option<Agreed>; 2]) {
     let request = ClientRequest::new("localhost", "/");
     let mut client = Connection::client(client, &request, NOW, &mut Counting::default()).unwrap();
     let mut server = Connection::server(server, NOW);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Step;
 use crate::proto::handshake::extensions::Item;
-use crate::proto::{Config, Limits, Violation};
+use crate::proto::{Config, Limits, SharedMemory, Violation};
 
 /// No extension.
 #[derive(Debug)]
@@ -32,6 +32,16 @@ impl Compression {
 
     #[allow(clippy::unused_self, reason = "the other implementation compresses")]
     pub(crate) const fn compress(&self, _: &[u8], _: bool, _: &mut Vec<u8>) {}
+
+    #[allow(clippy::unused_self, reason = "the other implementation compresses")]
+    pub(crate) fn variant(
+        &self,
+        _: &Variants,
+        _: &[u8],
+        _: impl FnOnce(&[u8]) -> SharedMemory,
+    ) -> Option<SharedMemory> {
+        None
+    }
 
     #[allow(clippy::unused_self, reason = "the other implementation has something to forget")]
     pub(crate) const fn discarded(&self) {}
@@ -64,6 +74,10 @@ impl Compression {
         Err(Violation::ReservedBits)
     }
 }
+
+/// A message in all the ways in which it is compressed: none.
+#[derive(Default)]
+pub(crate) struct Variants;
 
 /// What a client offers: nothing.
 #[derive(Debug, Default)]

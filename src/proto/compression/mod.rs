@@ -6,9 +6,9 @@ mod absent;
 mod present;
 
 #[cfg(not(feature = "deflate"))]
-pub(crate) use absent::{Compression, Offer, Offers};
+pub(crate) use absent::{Compression, Offer, Offers, Variants};
 #[cfg(feature = "deflate")]
-pub(crate) use present::{Compression, Offer, Offers};
+pub(crate) use present::{Compression, Offer, Offers, Variants};
 
 /// What one step of inflating gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

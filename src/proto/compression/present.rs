@@ -5,9 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Step;
+pub(crate) use crate::proto::deflate::Variants;
 use crate::proto::deflate::{self, Extension, Parameters};
 use crate::proto::handshake::extensions::Item;
-use crate::proto::{Agreed, Config, Limits, Side, Violation};
+use crate::proto::{Agreed, Config, Limits, SharedMemory, Side, Violation};
 
 /// Inflated bytes between two looks at the ratio, so that a bomb is met early.
 const STEP_BYTES: usize = 32 << 10;
@@ -51,6 +52,17 @@ impl Compression {
         if let Some(extension) = &mut self.0 {
             extension.compress(piece, last, output);
         }
+    }
+
+    /// The frame of a message that others get, too, as `encode` makes it of the compressed payload; `None` if it goes out
+    /// as it is.
+    pub(crate) fn variant(
+        &mut self,
+        variants: &Variants,
+        payload: &[u8],
+        encode: impl FnOnce(&[u8]) -> SharedMemory,
+    ) -> Option<SharedMemory> {
+        self.0.as_mut()?.variant(variants, payload, encode)
     }
 
     /// What was compressed is not sent: the peer's window lacks it.

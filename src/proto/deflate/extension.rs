@@ -6,8 +6,9 @@ use core::fmt;
 use super::compressor::{Compressor, Shape};
 use super::contexts::Reservation;
 use super::inflater::{InflateError, Inflated, Inflater};
+use super::variants::Variants;
 use super::{Agreed, Deflate};
-use crate::proto::Side;
+use crate::proto::{SharedMemory, Side};
 
 /// What a connection that agreed on permessage-deflate keeps for it. Contexts come from the shared [`Contexts`], and go
 /// back there at the end of a message or of the connection, as agreed.
@@ -74,6 +75,25 @@ impl Extension {
         if last && self.agreed.no_context_takeover(self.side) {
             self.give_compressor();
         }
+    }
+
+    /// The frame of a message that others get, too, compressed by itself; `None` if it goes out as it is.
+    pub(crate) fn variant(
+        &mut self,
+        variants: &Variants,
+        payload: &[u8],
+        encode: impl FnOnce(&[u8]) -> SharedMemory,
+    ) -> Option<SharedMemory> {
+        if payload.len() < self.min_bytes {
+            return None;
+        }
+        let frame = variants.frame(self.shape?, self.reservation.contexts(), payload, encode)?;
+        // RFC 7692 sections 7.1.1 and 7.2.2: with context takeover the peer's window takes in every compressed message, and
+        // distances are counted back from its end. This message moves that window on, and our compressor knows nothing of
+        // it: where it would refer to what it has sent before, the peer would look in the wrong place. So it starts anew
+        // (section 7.2.1 lets it refer to nothing before a message), and until then others may use it.
+        self.give_compressor();
+        Some(frame)
     }
 
     /// Gives the compressor back, if there is one: between messages as agreed, or since nothing more is sent.

@@ -8,10 +8,12 @@ mod contexts;
 mod extension;
 mod inflater;
 mod negotiate;
+mod variants;
 
 pub use contexts::Contexts;
 pub(crate) use extension::Extension;
 pub(crate) use negotiate::{NAME, Offer, Parameters, agreed_elsewhere, answer};
+pub(crate) use variants::Variants;
 
 /// Whether and how messages are compressed (permessage-deflate, RFC 7692); stands in
 /// [`Config::deflate`](super::Config::deflate).
