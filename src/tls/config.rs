@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
-use rustls::{ConfigBuilder, ConfigSide, RootCertStore, WantsVerifier, WantsVersions};
+use rustls::sign::CertifiedKey;
+use rustls::{ConfigBuilder, ConfigSide, RootCertStore, SignatureScheme, WantsVerifier, WantsVersions};
 
 use super::clock::Clock;
 use super::error::{ConfigError, PemInput};
@@ -211,6 +212,21 @@ impl ClientConfig {
         Ok(())
     }
 
+    /// The same trust, as it is now, with no certificate to show and no session to resume: for a server that the
+    /// certificate was not meant for, such as one that another server has redirected to. It shares the clock, and is
+    /// not changed by a [`reload`](Self::reload) of `self`.
+    #[must_use]
+    pub fn without_identity(&self) -> Self {
+        let mut config = rustls::ClientConfig::clone(&self.current());
+        config.client_auth_cert_resolver = Arc::new(Nobody);
+        // A session that is resumed brings the certificate along that it began with.
+        config.resumption = Resumption::disabled();
+        Self {
+            current: Arc::new(RwLock::new(Arc::new(config))),
+            clock: self.clock.clone(),
+        }
+    }
+
     /// The clock by which servers' certificates are checked and sessions expire; the host sets it.
     #[must_use]
     pub fn clock(&self) -> &Clock {
@@ -219,6 +235,20 @@ impl ClientConfig {
 
     pub(super) fn current(&self) -> Arc<rustls::ClientConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Has no certificate to show.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

@@ -344,8 +344,9 @@ fn a_stream_can_be_ended_between_two_places() {
 
 #[cfg(feature = "tls")]
 mod secure {
-    use wsloop::tls::{ClientConfig, ClientOptions, ServerConfig, ServerOptions};
+    use wsloop::tls::{ClientAuth, ClientConfig, ClientOptions, ServerConfig, ServerOptions};
 
+    use super::super::engine_support::PATIENCE;
     use super::*;
 
     /// A server's configuration for `localhost`, and a client's that trusts it.
@@ -380,6 +381,59 @@ mod secure {
                 Err(failure) => assert!(matches!(failure, Failure::Tls(_)) && !trusted, "{failure}"),
             }
         }
+    }
+
+    /// The certificate by which a client is known is meant for the origin that it was given for, as a password is.
+    #[test]
+    fn a_client_certificate_stays_behind_at_another_origin() {
+        let make = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (server, client) = (make(), make());
+        let (certificate, key) = (server.cert.pem(), server.signing_key.serialize_pem());
+        let (shown, shown_key) = (client.cert.pem(), client.signing_key.serialize_pem());
+        let listen = |client_auth| {
+            let options = ServerOptions {
+                certificate_pem: certificate.as_bytes(),
+                key_pem: key.as_bytes(),
+                client_roots_pem: Some(shown.as_bytes()),
+                client_auth,
+                ..ServerOptions::default()
+            };
+            let config = ServerConfig::new(&options).unwrap();
+            ListenOptions::new("127.0.0.1:0").requests(true).tls(config)
+        };
+        let (sender, seen) = std::sync::mpsc::channel();
+        let second = serve(
+            listen(ClientAuth::Optional),
+            Events::default(),
+            move |event_loop, stream, event| {
+                if let Event::Request(_) = event {
+                    let info = event_loop.tls_info(stream).unwrap().unwrap();
+                    sender.send(info.peer_certificates.len()).unwrap();
+                    event_loop.accept(stream, proto::Accept::new()).unwrap();
+                }
+            },
+        );
+        let next = format!("https://localhost:{}/", second.addr.port());
+        let first = serve(
+            listen(ClientAuth::Required),
+            Events::default(),
+            move |event_loop, stream, event| {
+                if let Event::Request(_) = event {
+                    let response = proto::Response::new(307).header("Location", next.as_str());
+                    event_loop.refuse(stream, response).unwrap();
+                }
+            },
+        );
+        let config = ClientConfig::new(&ClientOptions {
+            roots_pem: Some(certificate.as_bytes()),
+            identity_pem: Some((shown.as_bytes(), shown_key.as_bytes())),
+            ..ClientOptions::default()
+        });
+        let options = ConnectOptions::new("localhost", first.addr.port(), "/")
+            .tls(config.unwrap(), "localhost")
+            .redirects(1);
+        dial(&mut Rig::new(), options).unwrap();
+        assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), 0);
     }
 
     #[test]

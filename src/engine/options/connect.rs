@@ -200,8 +200,8 @@ impl ConnectOptions {
     /// and `wss`.
     ///
     /// A redirect to another origin (scheme, host and port) leaves behind what was meant for the first one: user and
-    /// password, token, [headers that are secrets](Self::header), [`host_header`](Self::host_header) and
-    /// [`addresses`](Self::addresses). The stream fails with
+    /// password, token, [headers that are secrets](Self::header), the client certificate,
+    /// [`host_header`](Self::host_header) and [`addresses`](Self::addresses). The stream fails with
     /// [`Failure::Redirect`](crate::engine::Failure::Redirect) at one that leads in a circle, one too many, one from `wss`
     /// down to `ws`, one to `wss` if there is no [TLS for it](Self::redirect_tls), or away from a Unix socket.
     #[must_use]
@@ -210,8 +210,8 @@ impl ConnectOptions {
         self
     }
 
-    /// The TLS to speak if a `ws` server redirects to `wss`; a stream that began with TLS goes on with
-    /// [its own](Self::tls).
+    /// The TLS to speak if a `ws` server redirects to `wss`, to whatever origin; a stream that began with TLS goes on with
+    /// [its own](Self::tls), less the client certificate.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn redirect_tls(mut self, config: crate::tls::ClientConfig) -> Self {

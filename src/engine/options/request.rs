@@ -68,12 +68,14 @@ impl ConnectOptions {
     #[cfg(not(feature = "tls"))]
     pub(in crate::engine) const fn name_server(&mut self, _: &str) {}
 
-    /// Speaks TLS, with the configuration for redirects unless it does already. False if there is none.
+    /// Speaks TLS to another origin: with the configuration for redirects, or the one that there is, whose certificate is
+    /// a credential and stays behind. False if there is none.
     #[cfg(feature = "tls")]
     pub(in crate::engine) fn begin_tls(&mut self) -> bool {
-        if self.tls.is_none() {
-            self.tls = self.redirect_tls.clone().map(|config| (config, String::new()));
-        }
+        self.tls = match self.tls.take() {
+            Some((config, name)) => Some((config.without_identity(), name)),
+            None => self.redirect_tls.clone().map(|config| (config, String::new())),
+        };
         self.tls.is_some()
     }
 

@@ -127,7 +127,10 @@ impl<S: Sys> Stream<S> {
                     if let Err(error) = result {
                         // What was sent before the fault is good.
                         let _ = self.read_session(id, core, events);
-                        self.fail(id, core, &mut events.entries, Failure::Tls(error));
+                        // Unless that was a redirect: then the session is no longer the stream's.
+                        if self.secure.is_some() {
+                            self.fail(id, core, &mut events.entries, Failure::Tls(error));
+                        }
                         return;
                     }
                     self.advance_handshake(id, core, events);
