@@ -127,7 +127,7 @@ fn it_waits_for_answers_if_told_so_and_shows_pings() {
     );
     let output = connect(
         &server.url,
-        &["--wait", "1s", "--ping", "50ms", "--show-pings"],
+        &["--wait", "2s", "--ping", "50ms", "--show-pings"],
         "late\n",
     );
     assert_eq!(
