@@ -134,6 +134,12 @@ impl Session {
         let _ = self.0.connection.writer().write_all(plaintext);
     }
 
+    /// As [`write`](Self::write), for plaintext that lies in several pieces: records go over their borders.
+    pub fn write_slices(&mut self, plaintext: &[io::IoSlice<'_>]) {
+        // As above, all is taken.
+        let _ = self.0.connection.writer().write_vectored(plaintext);
+    }
+
     /// Tells the peer (close_notify) that nothing more will be sent. Reading goes on.
     pub fn close(&mut self) {
         self.0.connection.send_close_notify();

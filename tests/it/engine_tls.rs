@@ -430,3 +430,48 @@ fn two_hundred_half_open_handshakes_cost_only_themselves() {
     open.session.write(&frame(BINARY, b"ping"));
     assert_eq!(open.read(), b"\x82\x04ping");
 }
+
+/// A frame's header and its payload, which lies elsewhere, share records and a write.
+#[test]
+fn a_shared_payload_goes_into_one_record_with_its_header() {
+    let identity = identity();
+    let serving = serve(listen(&identity), Default::default(), |event_loop, stream, event| {
+        if let Event::Message(message) = event {
+            for _ in 0..3 {
+                let _ = event_loop.broadcast([stream], message);
+            }
+        }
+    });
+    let mut client = SecureClient::open(serving.addr, &identity);
+    client.session.write(&frame(BINARY, &[7; 10_000]));
+    client.flush();
+    let expected = 3 * (4 + 10_000);
+    let (mut plaintext, mut records, mut bytes) = (Vec::new(), 0, Vec::new());
+    let mut piece = [0; 65_536];
+    while plaintext.len() < expected {
+        let count = client.socket.read(&mut piece).unwrap();
+        assert!(count > 0);
+        bytes.extend_from_slice(&piece[..count]);
+        while bytes.len() >= 5 {
+            let len = 5 + usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+            if bytes.len() < len {
+                break;
+            }
+            client.session.handle_bytes(&bytes[..len]).unwrap();
+            bytes.drain(..len);
+            records += 1;
+            loop {
+                match client.session.read(&mut piece) {
+                    0 => break,
+                    count => plaintext.extend_from_slice(&piece[..count]),
+                }
+            }
+        }
+    }
+    for message in plaintext.chunks(4 + 10_000) {
+        assert_eq!(message[..4], [0x82, 126, 0x27, 0x10]);
+        assert!(message[4..].iter().all(|byte| *byte == 7));
+    }
+    // 30,012 bytes at 16 KiB a record.
+    assert_eq!(records, 2);
+}

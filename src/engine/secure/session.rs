@@ -20,6 +20,9 @@ const READ_BYTES: usize = 64 << 10;
 /// Plaintext encrypted at once. What a slow reader does not take stays unencrypted, in the queue that is bounded.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// Pieces of plaintext encrypted at once.
+const SLICES: usize = 64;
+
 /// A TLS session and the records that wait to be written.
 pub(in crate::engine) struct Secure {
     pub(in crate::engine) session: Session,
@@ -196,12 +199,16 @@ impl<S: Sys> Stream<S> {
             secure.written = 0;
             secure.records.clear();
             if matches!(self.phase, Phase::Live | Phase::Ending) && !self.flags.has(Flags::DEAD) && !secure.closed {
+                let is_scattered = self.conn.is_scattered();
                 let plaintext = self.conn.poll_transmit(core.now, &mut core.sys);
-                let count = plaintext.len().min(WRITE_BYTES);
-                if count > 0 {
+                let count = if is_scattered {
+                    encrypt_slices(&mut secure.session, self.conn.transmit_slices())
+                } else {
+                    let count = plaintext.len().min(WRITE_BYTES);
                     secure.session.write(&plaintext[..count]);
-                    self.conn.transmitted(core.now, count);
-                }
+                    count
+                };
+                self.conn.transmitted(core.now, count);
             }
             if secure.records.capacity() == 0 {
                 secure.records = core.pool.take();
@@ -224,4 +231,22 @@ impl<S: Sys> Stream<S> {
         }
         !self.flags.has(Flags::BLOCKED)
     }
+}
+
+/// Encrypts what lies in several pieces, as if it lay in one: a short header of a frame and its shared payload are not
+/// worth a record each, nor a write. Gives how many bytes.
+fn encrypt_slices<'a>(session: &mut Session, slices: impl Iterator<Item = &'a [u8]>) -> usize {
+    let mut gathered = [io::IoSlice::new(&[]); SLICES];
+    let (mut len, mut bytes) = (0, 0);
+    for (slot, slice) in gathered.iter_mut().zip(slices) {
+        let slice = &slice[..slice.len().min(WRITE_BYTES - bytes)];
+        if slice.is_empty() {
+            break;
+        }
+        *slot = io::IoSlice::new(slice);
+        len += 1;
+        bytes += slice.len();
+    }
+    session.write_slices(&gathered[..len]);
+    bytes
 }
