@@ -184,6 +184,9 @@ mod engine_chunks;
 // The engine: how often the system is called for an echo.
 #[cfg(feature = "net")]
 mod engine_calls;
+// The engine: one message for many streams.
+#[cfg(all(feature = "net", feature = "deflate"))]
+mod engine_broadcast;
 // The engine: compressed messages.
 #[cfg(all(feature = "net", feature = "deflate"))]
 mod engine_deflate;

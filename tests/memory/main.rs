@@ -11,11 +11,17 @@
 
 // Each cause of a published advisory about another WebSocket implementation, by name.
 mod advisories;
+// What a message for many costs.
+#[cfg(feature = "engine")]
+mod broadcast;
 // Allocations of a whole event loop.
 #[cfg(feature = "net")]
 mod engine;
 // What hostile peers can make one connection hold.
 mod floods;
+// Many connections without a kernel.
+#[cfg(feature = "engine")]
+mod sinks;
 // What TLS sessions hold, and what rustls allocates for each record.
 #[cfg(feature = "tls")]
 mod tls;
