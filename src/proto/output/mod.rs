@@ -19,6 +19,9 @@ pub(crate) use units::Discarded;
 /// Written bytes are cut off the front only when they are this many and half of all, so that the copying is paid for.
 const COMPACT_BYTES: usize = 4 << 10;
 
+/// A buffer that is given back keeps room for so many shared stretches; a pool counts its bytes alone.
+const STRETCHES_KEPT: usize = 256;
+
 /// Up to here the buffer grows to its double.
 const DOUBLING_BYTES: usize = 64 << 10;
 
@@ -205,7 +208,11 @@ impl Output {
 
     /// Gives the buffer back, if nothing is in it.
     pub(crate) fn reclaim(&mut self) -> Option<OutputBuffer> {
-        self.0.take_if(|buffer| buffer.is_empty()).map(OutputBuffer)
+        let mut buffer = self.0.take_if(|buffer| buffer.is_empty())?;
+        if buffer.shared.capacity() > STRETCHES_KEPT {
+            buffer.shared = VecDeque::new();
+        }
+        Some(OutputBuffer(buffer))
     }
 }
 

@@ -166,6 +166,21 @@ fn what_is_shared_stands_between_our_own_bytes() {
     assert!(output.reclaim().is_some());
 }
 
+/// A slow reader of a broadcast takes its time: what its queue had grown to does not go back into a pool.
+#[test]
+fn a_buffer_that_is_given_back_has_room_for_few_stretches() {
+    let memory: SharedMemory = Arc::new(*b"0123456789");
+    for (stretches, kept) in [(100, 100..=STRETCHES_KEPT), (100_000, 0..=STRETCHES_KEPT)] {
+        let mut output = Output::default();
+        for _ in 0..stretches {
+            output.append_shared(&memory, 0..10);
+        }
+        output.transmitted(usize::MAX);
+        let buffer = output.reclaim().unwrap();
+        assert!(kept.contains(&buffer.0.shared.capacity()));
+    }
+}
+
 /// What is done to a queue.
 #[derive(Debug, Clone)]
 enum Step {
