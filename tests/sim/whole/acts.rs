@@ -357,7 +357,10 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
     /// Closes every open stream in good order, one at a time; true when there is none.
     pub(super) fn wind_down(&mut self) -> bool {
         let open = self.streams.iter().filter(|(stream, known)| {
-            known.open && !known.ended && known.under_way.is_none() && self.engine.is_open(**stream) == Ok(true)
+            known.open
+                && !known.ended
+                && (known.under_way.is_none() || known.above)
+                && self.engine.is_open(**stream) == Ok(true)
         });
         let open: Vec<StreamId> = open.map(|(stream, _)| *stream).collect();
         if open.is_empty() {

@@ -370,7 +370,9 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             faults.resolve_fails,
             faults.cut,
         ];
+        // Through a narrow pipe a slow reader can be cut before it has heard that it is open.
         self.setup.crowded
+            || faults.capacity_bytes.0 < 1000
             || chances.into_iter().any(|chance| chance > 0)
             || self.engine.sys().net().failed_call().is_some()
     }
