@@ -77,7 +77,7 @@ impl Compression {
 
 /// A message in all the ways in which it is compressed: none.
 #[derive(Default)]
-pub(crate) struct Variants;
+pub(crate) struct Variants {}
 
 /// What a client offers: nothing.
 #[derive(Debug, Default)]
