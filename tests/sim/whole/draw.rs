@@ -31,6 +31,8 @@ pub(super) struct Setup {
     pub(super) handshakes_max: u32,
     pub(super) naive_clients: usize,
     pub(super) naive_servers: usize,
+    /// In thousandths: how often a message is prepared first, as one for many.
+    pub(super) prepared: u16,
     pub(super) keep_alive: Option<KeepAlive>,
     pub(super) idle_timeout: Option<Duration>,
     /// Streams that are silent for a while are cut.
@@ -46,6 +48,14 @@ impl Setup {
         let mut setup = Self::on(rng, faults);
         setup.acts = rng.size(1, 120);
         setup
+    }
+
+    /// As [`draw`](Self::draw), with messages whose bytes are shared.
+    pub(super) fn shared(rng: &mut Rng) -> Self {
+        Self {
+            prepared: 500,
+            ..Self::draw(rng)
+        }
     }
 
     /// A small world in which nothing goes wrong by itself.
@@ -105,6 +115,7 @@ impl Setup {
             handshakes_max,
             naive_clients: rng.size(0, 5),
             naive_servers: rng.size(0, 2),
+            prepared: 0,
             keep_alive: keeps_alive.then_some(KeepAlive { interval, timeout }),
             idle_timeout: impatient.then(|| Duration::from_millis(rng.pick(&[500, 20_000]))),
             impatient,

@@ -38,6 +38,13 @@ fn everything_that_was_said_arrives() {
 }
 
 #[test]
+fn everything_that_was_said_to_many_arrives() {
+    seeds("said_to_many", 200, |seed, verbose| {
+        run(seed, verbose, None, &mut Setup::shared);
+    });
+}
+
+#[test]
 fn the_same_seed_gives_the_same_world() {
     for seed in 0..30 {
         let once = run(seed, false, None, &mut Setup::draw);

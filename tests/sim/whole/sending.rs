@@ -1,7 +1,7 @@
 //! What the host sends, what the engine says of it, and what the model learns from that.
 
 use wsloop::engine::{Events, Misuse, Notice, Sent, SlowReader, StreamId};
-use wsloop::proto::{self, Message};
+use wsloop::proto::{self, Message, Prepared};
 
 use super::host::{Command, Host};
 use super::model::Message as Whole;
@@ -15,7 +15,10 @@ impl<const SHORT_READS: bool> Host<SHORT_READS> {
             (true, text) => Message::from(std::str::from_utf8(text).expect("texts are UTF-8")),
             (false, bytes) => Message::from(&bytes[..]),
         };
-        let result = if compress {
+        let prepared = self.setup.prepared > 0 && self.rng.chance(self.setup.prepared);
+        let result = if prepared {
+            self.engine.send_prepared(stream, &Prepared::new(message))
+        } else if compress {
             self.engine.send(stream, message)
         } else {
             self.engine.send_uncompressed(stream, message)
