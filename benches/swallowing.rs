@@ -87,6 +87,11 @@ impl Swallowing {
         self.is_started = true;
     }
 
+    /// From now on there are none.
+    pub(crate) fn stop(&mut self) {
+        self.is_started = false;
+    }
+
     pub(crate) const fn written_bytes(&self) -> u64 {
         self.written_bytes
     }

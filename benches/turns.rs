@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use swallowing::{Swallowing, frames};
-use wsloop::engine::{Config, Engine, Event, Events, ListenOptions, Sys};
+use wsloop::engine::{Config, Engine, Event, Events, ListenOptions, StreamId, Sys};
 use wsloop::proto::Message;
 
 /// Payload in bytes, connections, messages in flight on each: the cases of an echo that are compared elsewhere.
@@ -31,6 +31,7 @@ const CASES: [(usize, usize, usize); 7] = [
 struct Echo {
     engine: Engine<Swallowing>,
     events: Events,
+    streams: Vec<StreamId>,
 }
 
 impl Echo {
@@ -38,16 +39,22 @@ impl Echo {
         let mut engine = Engine::with_sys(Swallowing::new(connections, burst), Config::default());
         engine.listen(ListenOptions::new("127.0.0.1:1")).unwrap();
         let mut events = Events::default();
-        let mut opened = 0;
-        while opened < connections {
+        let mut streams = Vec::new();
+        while streams.len() < connections {
             engine.poll(&mut events, Some(Duration::ZERO)).unwrap();
-            opened += events
-                .iter()
-                .filter(|(_, event)| matches!(event, Event::Opened(_)))
-                .count();
+            let opened = |(stream, event)| matches!(event, Event::Opened(_)).then_some(stream);
+            streams.extend(events.iter().filter_map(opened));
         }
         engine.sys_mut().start();
-        Self { engine, events }
+        Self {
+            engine,
+            events,
+            streams,
+        }
+    }
+
+    fn turn(&mut self) {
+        self.engine.poll(&mut self.events, Some(Duration::ZERO)).unwrap();
     }
 
     /// Takes turns until so many messages have come.
@@ -132,9 +139,41 @@ fn echo(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A message for ten thousand, beside as many messages.
+fn broadcast(criterion: &mut Criterion) {
+    const RECEIVERS: usize = 10_000;
+    let mut group = criterion.benchmark_group("broadcast");
+    group.throughput(Throughput::Elements(RECEIVERS as u64)).sample_size(20);
+    let mut server = Echo::new(RECEIVERS, Vec::new());
+    // Nobody has anything to say, so that a turn writes and nothing else.
+    server.engine.sys_mut().stop();
+    let streams = server.streams.clone();
+    for length in [125, 512, 1 << 10, 16 << 10, 1 << 20] {
+        let payload = vec![b'x'; length];
+        // What as many copies of the longest take, nobody wants to wait for.
+        if length < 1 << 20 {
+            group.bench_function(BenchmarkId::new("sends", length), |bencher| {
+                bencher.iter(|| {
+                    for stream in &streams {
+                        let _ = black_box(server.engine.send(*stream, &payload[..]).unwrap());
+                    }
+                    server.turn();
+                });
+            });
+        }
+        group.bench_function(BenchmarkId::new("broadcast", length), |bencher| {
+            bencher.iter(|| {
+                black_box(server.engine.broadcast(streams.iter().copied(), &payload[..]));
+                server.turn();
+            });
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = echo
+    targets = echo, broadcast
 }
 criterion_main!(benches);
