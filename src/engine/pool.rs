@@ -64,9 +64,15 @@ impl<B: Buffer> Pool<B> {
     /// An empty buffer, with memory if there is one.
     #[inline]
     pub(super) fn take(&mut self) -> B {
-        let buffer = self.buffers.pop().unwrap_or_default();
+        self.take_spare().unwrap_or_default()
+    }
+
+    /// A buffer that somebody gave back, if there is one.
+    #[inline]
+    pub(super) fn take_spare(&mut self) -> Option<B> {
+        let buffer = self.buffers.pop()?;
         self.bytes -= buffer.capacity();
-        buffer
+        Some(buffer)
     }
 
     /// Takes back a buffer.

@@ -230,8 +230,12 @@ impl<S: Sys> Stream<S> {
     /// it is flushed.
     #[inline]
     pub(super) fn prepare_output(&mut self, id: StreamId, core: &mut Core<S>) {
-        if !self.flags.has(Flags::DIRTY) && self.conn.queued_bytes() == 0 {
-            self.conn.lend_output(core.outputs.take());
+        // None is made for a stream that may have nothing to send; one that has makes its own, which comes back here.
+        if !self.flags.has(Flags::DIRTY)
+            && self.conn.queued_bytes() == 0
+            && let Some(buffer) = core.outputs.take_spare()
+        {
+            self.conn.lend_output(buffer);
         }
         self.mark_dirty(id, &mut core.dirty);
     }
