@@ -85,6 +85,29 @@ impl<S: Sys> Stream<S> {
         message: Message<'_>,
         compress: bool,
     ) -> Result<Sent, Misuse> {
+        let options = &self.profile.options;
+        let (limit, high_water) = (options.queue.limit_bytes, options.queue.high_water_bytes);
+        // The common case, an answer in a turn in which the stream was read, without asking anything twice.
+        if self.flags.has(Flags::DIRTY)
+            && self.phase == Phase::Live
+            && message.len() < SHARED_BYTES
+            && !options.is_noted
+            && let Some(queued_bytes) = self.conn.send_at_once(message, limit.min(high_water))
+        {
+            core.counters.messages_sent += 1;
+            return Ok(Sent::Queued { queued_bytes });
+        }
+        self.send_uncommon(id, core, message, compress)
+    }
+
+    #[inline(never)]
+    fn send_uncommon(
+        &mut self,
+        id: StreamId,
+        core: &mut Core<S>,
+        message: Message<'_>,
+        compress: bool,
+    ) -> Result<Sent, Misuse> {
         if self.phase != Phase::Live {
             return Err(Misuse::Protocol(proto::Misuse::NotOpen));
         }

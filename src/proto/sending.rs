@@ -43,6 +43,28 @@ impl Connection {
         self.queue(opcode, message.as_bytes(), entropy)
     }
 
+    /// [`send_uncompressed`](Self::send_uncompressed) for the common case: a message of a server's, where compression was not
+    /// agreed on and the place for it is there. Gives how many bytes wait then; `None`, with nothing done, in all other cases,
+    /// and if more than `limit_bytes` might wait.
+    #[cfg(feature = "engine")]
+    #[inline]
+    pub(crate) fn send_at_once(&mut self, message: Message<'_>, limit_bytes: usize) -> Option<usize> {
+        if !self.stage.may_send() || !self.outgoing.is_idle() || self.side.masks() || self.compression.is_agreed() {
+            return None;
+        }
+        let limit_bytes = limit_bytes.min(self.config.limits.queued_bytes);
+        let first = header::first_byte(
+            if message.is_text() {
+                Opcode::Text
+            } else {
+                Opcode::Binary
+            },
+            true,
+            false,
+        );
+        self.output.append_frame(first, message.as_bytes(), limit_bytes)
+    }
+
     #[inline(never)]
     fn send_compressed(&mut self, message: Message<'_>, entropy: &mut impl Entropy) -> Result<(), Misuse> {
         self.check_may_send()?;

@@ -13,6 +13,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
+#[cfg(feature = "engine")]
+use crate::proto::wire::header;
+
 pub(crate) use pongs::Pongs;
 pub(crate) use units::Discarded;
 
@@ -136,6 +139,21 @@ impl Output {
             buffer.grow(more);
         }
         &mut buffer.bytes
+    }
+
+    /// Appends a frame without a mask if its place is there: nothing was sent of what waits, the buffer need not grow, and no
+    /// more than `limit_bytes` wait then. Gives how many do.
+    #[cfg(feature = "engine")]
+    #[inline]
+    pub(crate) fn append_frame(&mut self, first: u8, payload: &[u8], limit_bytes: usize) -> Option<usize> {
+        let buffer = self.0.as_deref_mut()?;
+        let most = buffer.bytes.len() + header::MAX_BYTES + payload.len();
+        if buffer.written > 0 || !buffer.shared.is_empty() || most > buffer.bytes.capacity().min(limit_bytes) {
+            return None;
+        }
+        header::encode(&mut buffer.bytes, first, payload.len(), None);
+        buffer.bytes.extend_from_slice(payload);
+        Some(buffer.bytes.len())
     }
 
     /// Appends what lies in `memory` at `range` without copying it: the payload of the frame whose header was appended
