@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use wsloop::EventLoop;
 use wsloop::connector::api::{Level, LogLine};
 use wsloop::connector::{Listening, Router, RouterOptions, Turn};
 use wsloop::engine::{Config, Engine, Error, Signal};
@@ -36,7 +37,8 @@ pub(crate) fn run(arguments: &Run) -> Outcome {
     })
 }
 
-fn serve(deployment: Deployment) -> Result<Outcome, Error> {
+/// An event loop to which SIGINT and SIGTERM are events.
+pub(super) fn event_loop(config: Config) -> Result<EventLoop, Error> {
     let mut sys = MioSys::new().map_err(|source| Error::Io {
         doing: "opening the system's poll",
         source,
@@ -45,7 +47,11 @@ fn serve(deployment: Deployment) -> Result<Outcome, Error> {
         doing: "watching signals",
         source,
     })?;
-    let engine = Engine::with_sys(sys, Config::default());
+    Ok(Engine::with_sys(sys, config))
+}
+
+fn serve(deployment: Deployment) -> Result<Outcome, Error> {
+    let engine = event_loop(Config::default())?;
     let mut router = Router::new(
         engine,
         deployment.connectors,

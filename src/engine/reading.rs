@@ -188,12 +188,7 @@ impl<S: Sys> Stream<S> {
         if let Some(buffer) = self.conn.reclaim_input() {
             core.pool.give(buffer);
         }
-        if messages > 0 {
-            core.counters.messages_received += messages;
-            if self.profile.options.is_noted {
-                self.note_use(id, core);
-            }
-        }
+        self.note_received(id, core, messages);
     }
 
     /// Takes what the protocol has to say when no bytes came: after an end, a time-out, an answer of the host.
@@ -204,6 +199,7 @@ impl<S: Sys> Stream<S> {
         events: &mut Events,
         mut lost: Option<io::Error>,
     ) {
+        let mut messages = 0;
         let mut input = self.conn.handle_bytes(core.now, &mut []);
         while let Some(event) = self.conn.poll_event(&mut input, &mut core.sys) {
             let Events {
@@ -215,6 +211,7 @@ impl<S: Sys> Stream<S> {
             } = events;
             match event {
                 proto::Event::Message(message) => {
+                    messages += 1;
                     let is_text = message.as_message().is_text();
                     let payload = message.into_owned().into_owned_buffer().unwrap_or_default();
                     let index = Events::keep_owned(owned, owned_bytes, payload);
@@ -222,6 +219,7 @@ impl<S: Sys> Stream<S> {
                     entries.push(Entry { stream: id, kind });
                 }
                 proto::Event::Chunk(chunk) => {
+                    messages += u64::from(chunk.is_last());
                     let flags = ChunkFlags::of(&chunk);
                     let payload = chunk.into_owned().into_owned_buffer().unwrap_or_default();
                     let index = Events::keep_owned(owned, owned_bytes, payload);
@@ -231,7 +229,19 @@ impl<S: Sys> Stream<S> {
                 event => self.handle_rare(id, core, entries, control, event, lost.take()),
             }
         }
+        self.note_received(id, core, messages);
         self.mark_dirty(id, &mut core.dirty);
+    }
+
+    /// Counts messages that came.
+    #[inline]
+    fn note_received(&self, id: StreamId, core: &mut Core<S>, messages: u64) {
+        if messages > 0 {
+            core.counters.messages_received += messages;
+            if self.profile.options.is_noted {
+                self.note_use(id, core);
+            }
+        }
     }
 
     /// Any event but a message.

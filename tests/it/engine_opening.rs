@@ -100,6 +100,7 @@ fn what_a_client_sends_before_it_is_accepted_is_not_lost() {
         (seen.len() == 3).then_some(())
     });
     assert_eq!(seen, ["opened", "early", "later"]);
+    assert_eq!(rig.event_loop.counters().messages_received, 2);
 }
 
 #[test]

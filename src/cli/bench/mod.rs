@@ -21,7 +21,7 @@ use wsloop::engine::Config;
 use wsloop::proto::Entropy;
 
 use super::outcome::Outcome;
-use super::{echo, print, sources};
+use super::{echo, print, service, sources};
 use arguments::{Bench, BenchCommand, Compare, Load};
 use load::{End, Measured, Run};
 use report::Report;
@@ -48,7 +48,7 @@ fn measure(load: &Load) -> Result<Outcome, String> {
         }
     };
     settings::raise_files_limit(load.connections)?;
-    let mut event_loop = echo::event_loop(Config::default()).map_err(|error| error.to_string())?;
+    let mut event_loop = service::event_loop(Config::default()).map_err(|error| error.to_string())?;
     let seed = load.seed.unwrap_or_else(|| {
         let mut bytes = [0; 8];
         event_loop.sys_mut().fill(&mut bytes);

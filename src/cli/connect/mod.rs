@@ -13,8 +13,8 @@ use wsloop::engine::{Config, ConnectOptions, Error, Event, Events, Notice, Sent,
 use wsloop::proto::{self, CloseCode, Closed, Deflate, Instant, Message, Side};
 
 use super::bench::settings::connect_options;
-use super::echo;
 use super::outcome::Outcome;
+use super::{echo, service};
 use arguments::{Bytes, Connect};
 use lines::{Input, Next, Output};
 
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Connect) -> Outcome {
             return Outcome::Usage;
         }
     };
-    let talk = echo::event_loop(Config::default()).and_then(|event_loop| Talk::new(arguments, event_loop, options));
+    let talk = service::event_loop(Config::default()).and_then(|event_loop| Talk::new(arguments, event_loop, options));
     match talk.map_err(|error| error.to_string()).and_then(Talk::run) {
         Ok(outcome) => outcome,
         Err(text) => {

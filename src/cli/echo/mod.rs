@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wsloop::EventLoop;
-use wsloop::engine::{Config, Engine, Error, Event, Events, Files, ListenOptions, Notice, Sent, Signal};
+use wsloop::engine::{Config, Error, Event, Events, Files, ListenOptions, Notice, Sent, Signal};
 use wsloop::proto::{self, Deflate};
-use wsloop::sys::{MioSys, OsFiles};
+use wsloop::sys::OsFiles;
 use wsloop::tls::{ServerConfig, ServerOptions};
 
 use super::outcome::Outcome;
-use super::print;
+use super::{print, service};
 use arguments::Echo;
 
 /// Certificates and keys are shorter than this.
@@ -70,21 +70,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// An event loop to which SIGINT and SIGTERM are events.
-pub(super) fn event_loop(config: Config) -> Result<EventLoop, Error> {
-    let mut sys = MioSys::new().map_err(|source| Error::Io {
-        doing: "opening the system's poll",
-        source,
-    })?;
-    sys.watch_signals().map_err(|source| Error::Io {
-        doing: "watching signals",
-        source,
-    })?;
-    Ok(Engine::with_sys(sys, config))
-}
-
 fn serve(options: ListenOptions, arguments: &Echo) -> Result<Outcome, Error> {
-    let mut event_loop = event_loop(Config {
+    let mut event_loop = service::event_loop(Config {
         connections_max: arguments.connections_max,
         ..Config::default()
     })?;
