@@ -8,7 +8,7 @@ use std::time::Duration;
 use wsloop::engine::{Config, ConnectOptions, Event, Events, Failure, ListenOptions, Misuse};
 use wsloop::proto::{self, CloseCode, Side};
 
-use super::engine_support::{BINARY, CLOSE, RawClient, Rig, TEXT, frame, serve};
+use super::engine_support::{BINARY, CLOSE, RawClient, Rig, TEXT, frame, request, serve};
 
 fn local() -> ListenOptions {
     ListenOptions::new("127.0.0.1:0")
@@ -74,6 +74,24 @@ fn the_last_frames_are_not_lost_to_a_reset() {
         (CLOSE, [&1000_u16.to_be_bytes()[..], b"done"].concat())
     );
     assert!(client.at_end());
+}
+
+/// What is looked at twice must not be unmasked twice: masked as it came, this text would be one.
+#[test]
+fn a_text_that_is_valid_only_while_it_is_masked_is_refused() {
+    let mut rig = Rig::new();
+    let (_, addr) = rig.listen(local());
+    let mut client = RawClient::connect(addr);
+    client.socket.write_all(request().as_bytes()).unwrap();
+    rig.opened();
+    // 0xFF, masked with 0x9E: the letter a.
+    client.socket.write_all(&[TEXT, 0x81, 0x9E, 0, 0, 0, b'a']).unwrap();
+    let failure = rig.until(|_, _, event| match event {
+        Event::Failed(failure) => Some(failure.clone()),
+        other => panic!("{other:?}"),
+    });
+    let not_text = proto::Failure::Violation(proto::Violation::TextNotUtf8);
+    assert_eq!(failure, Failure::Protocol(not_text));
 }
 
 #[test]
