@@ -10,6 +10,7 @@ use std::string::String;
 use std::time::Duration;
 use std::vec::Vec;
 
+use super::config::ConfigError;
 use super::event::{ConnectorId, Delivery, Event, Port};
 use crate::engine::{self, ConnectOptions, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId};
 use crate::proto::{self, CloseCode, Instant, Message};
@@ -184,6 +185,8 @@ pub struct Links {
     pub out: bool,
     /// Something is linked to `err`.
     pub err: bool,
+    /// Something is linked to `connections`.
+    pub connections: bool,
 }
 
 /// One connector instance. What a kind has no use for it leaves to the defaults, which do nothing.
@@ -259,6 +262,8 @@ pub struct Built {
     pub name: String,
     /// The connector.
     pub connector: Box<dyn Connector>,
+    /// What was found good but doubtful in its definition.
+    pub warnings: Vec<ConfigError>,
 }
 
 /// The links between connectors, with the pipelines in between; implemented by the flow.

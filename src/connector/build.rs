@@ -8,6 +8,7 @@ use std::vec::Vec;
 
 use super::api::{Built, Connector};
 use super::config::{ConfigError, did_you_mean, list};
+use super::doc::Page;
 use super::event::Port;
 use super::reconnect::Strategy;
 use super::value::{Record, Value};
@@ -56,6 +57,8 @@ pub struct Setup<'a> {
     pub reconnect: Strategy,
     /// For files that the configuration names.
     pub files: &'a mut dyn Files,
+    /// What was found good but doubtful, for [`Built::warnings`].
+    pub warnings: &'a mut Vec<ConfigError>,
 }
 
 impl<'a> Setup<'a> {
@@ -77,9 +80,16 @@ pub struct Kind {
     pub codec: CodecUse,
     ports: fn(&Record) -> Ports,
     make: Make,
+    page: &'static Page,
 }
 
 impl Kind {
+    /// What the reference says of it.
+    #[must_use]
+    pub const fn page(&self) -> &'static Page {
+        self.page
+    }
+
     /// The ports of a connector of this kind that is defined so.
     #[must_use]
     pub fn ports(&self, with: &Record) -> Ports {
@@ -91,6 +101,11 @@ impl Kind {
 const BOTH: Ports = Ports {
     sinks: &[Port::In],
     sources: &[Port::Out, Port::Err],
+};
+/// Those of connectors with connections that come and go.
+const CONNECTED: Ports = Ports {
+    sinks: &[Port::In],
+    sources: &[Port::Out, Port::Err, Port::Connections],
 };
 const SINK: Ports = Ports {
     sinks: &[Port::In],
@@ -110,44 +125,51 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "ws_server",
         codec: CodecUse::Required,
-        ports: |_| BOTH,
+        ports: |_| CONNECTED,
         make: ws_server::make,
+        page: &ws_server::PAGE,
     },
     Kind {
         name: "ws_client",
         codec: CodecUse::Required,
-        ports: |_| BOTH,
+        ports: |_| CONNECTED,
         make: ws_client::make,
+        page: &ws_client::PAGE,
     },
     Kind {
         name: "file",
         codec: CodecUse::Required,
         ports: file_ports,
         make: file::make,
+        page: &file::PAGE,
     },
     Kind {
         name: "stdio",
         codec: CodecUse::Required,
         ports: |_| STDIO,
         make: stdio::make,
+        page: &stdio::PAGE,
     },
     Kind {
         name: "metronome",
         codec: CodecUse::Forbidden,
         ports: |_| SOURCE,
         make: metronome::make,
+        page: &metronome::PAGE,
     },
     Kind {
         name: "exit",
         codec: CodecUse::Forbidden,
         ports: |_| SINK,
         make: exit::make,
+        page: &exit::PAGE,
     },
     Kind {
         name: "null",
         codec: CodecUse::Optional,
         ports: |_| SINK,
         make: null::make,
+        page: &null::PAGE,
     },
 ];
 
@@ -201,7 +223,7 @@ const KEYS: &[&str] = &[
 pub fn build(definition: &Definition, files: &mut dyn Files) -> Result<Built, Vec<ConfigError>> {
     let kind = kind(&definition.kind).map_err(|error| vec![error])?;
     let with = &definition.with;
-    let mut errors = Vec::new();
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     check_keys(kind, with, &mut errors);
     let processing = Processing::from_definition(with, &mut errors);
     if processing.is_none() && kind.codec == CodecUse::Required && !with.contains_key("codec") {
@@ -222,11 +244,13 @@ pub fn build(definition: &Definition, files: &mut dyn Files) -> Result<Built, Ve
         processing: processing.unwrap_or_default(),
         reconnect,
         files,
+        warnings: &mut warnings,
     };
     match (kind.make)(setup) {
         Ok(connector) if errors.is_empty() => Ok(Built {
             name: definition.name.clone(),
             connector,
+            warnings,
         }),
         Ok(_) => Err(errors),
         Err(more) => {
@@ -344,12 +368,12 @@ mod tests {
             (
                 "file",
                 r#"{"codec":"json","config":{"path":"x","mode":"read","chunk_size":0}}"#,
-                "config.chunk_size: `chunk_size` must be an integer from 1 to 4294967295, not the integer 0",
+                "config.chunk_size: `chunk_size` must be an integer from 1 to 16777216, not the integer 0",
             ),
             (
                 "file",
                 r#"{"codec":"json","config":{"path":"x","mode":"read","chunk_size":16777217}}"#,
-                "config.chunk_size: `chunk_size` must be an integer from 1 to 16777216, not 16777217",
+                "config.chunk_size: `chunk_size` must be an integer from 1 to 16777216, not the integer 16777217",
             ),
             (
                 "exit",

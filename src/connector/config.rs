@@ -228,6 +228,11 @@ fn subject(path: &[Segment]) -> String {
     }
 }
 
+/// A value as a message calls it that says what was found.
+pub(super) fn found(value: &Value) -> String {
+    de::found_value(value)
+}
+
 /// For tests and for the log: every mistake on its own line.
 #[must_use]
 pub fn lines(errors: &[ConfigError]) -> String {

@@ -84,6 +84,8 @@ pub enum Port {
     Out,
     /// Gives error events (sources).
     Err,
+    /// Gives an event for each connection that begins or ends (`ws_server`, `ws_client`).
+    Connections,
     /// `stdio` only: the same as `in`.
     Stdout,
     /// `stdio` only: takes events that go to standard error.
@@ -98,6 +100,7 @@ impl Port {
             Self::In => "in",
             Self::Out => "out",
             Self::Err => "err",
+            Self::Connections => "connections",
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
         }
@@ -106,9 +109,16 @@ impl Port {
     /// The port of that name, in upper or lower case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::In, Self::Out, Self::Err, Self::Stdout, Self::Stderr]
-            .into_iter()
-            .find(|port| port.name().eq_ignore_ascii_case(name))
+        [
+            Self::In,
+            Self::Out,
+            Self::Err,
+            Self::Connections,
+            Self::Stdout,
+            Self::Stderr,
+        ]
+        .into_iter()
+        .find(|port| port.name().eq_ignore_ascii_case(name))
     }
 }
 

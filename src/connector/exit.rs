@@ -4,34 +4,31 @@ use std::boxed::Box;
 use std::time::Duration;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::api::{Connector, Context, Links, Status, StopRequest, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
+use super::doc::Page;
 use super::event::{Event, Port};
+use super::options::options;
 use super::value::Value;
 use crate::proto::Instant;
 
-/// The configuration, each key with its default.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    /// Nanoseconds between the event and the stop, in which other events still find their way. An event's own `delay`
-    /// outranks it.
-    delay: Option<u64>,
-    /// Whether everything is drained first. An event's own `graceful` outranks it.
-    graceful: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            delay: None,
-            graceful: true,
-        }
+options! {
+    struct Config {
+        /// Nanoseconds between the event and the stop, in which other events still find their way. The field `delay` of
+        /// the event itself outranks it.
+        delay: u64 = 0,
+        /// Whether everything is drained first. The field `graceful` of the event itself outranks it.
+        graceful: bool = true,
     }
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "The first event that reaches it ends the service",
+    text: "After the `delay`; in good order unless `graceful` is `false`.",
+    options: Config::OPTIONS,
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let config = read_config(setup.config()).map_err(|error| vec![error])?;
@@ -74,8 +71,7 @@ impl Connector for Exit {
             .value
             .field("delay")
             .and_then(Value::as_u64)
-            .or(self.config.delay)
-            .unwrap_or(0);
+            .unwrap_or(self.config.delay);
         let graceful = event
             .value
             .field("graceful")

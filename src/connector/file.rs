@@ -5,55 +5,51 @@ mod source;
 
 use std::boxed::Box;
 use std::format;
-use std::num::NonZeroU32;
 use std::string::String;
 use std::vec::Vec;
-
-use serde::Deserialize;
 
 use super::api::{Connector, Context, Level, LogLine};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
+use super::doc::Page;
+use super::options::{choices, options};
 use crate::engine::OpenMode;
 
 /// The most that is read at once: a turn of the loop should not take longer than a large message takes.
 const MAX_CHUNK_BYTES: u32 = 16 << 20;
 
-/// The configuration.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// Relative to the working directory.
-    path: String,
-    /// Whether it is read or written, and how.
-    mode: Mode,
-    /// Bytes a read; from 1 to [`MAX_CHUNK_BYTES`].
-    #[serde(default = "default_chunk_size")]
-    chunk_size: NonZeroU32,
-}
-
-const fn default_chunk_size() -> NonZeroU32 {
-    match NonZeroU32::new(8192) {
-        Some(size) => size,
-        None => NonZeroU32::MIN,
+options! {
+    struct Config {
+        /// The file; relative to the working directory.
+        path: String,
+        /// Whether it is read or written, and how.
+        mode: Mode,
+        /// How many bytes are read at once, and given to the first preprocessor.
+        chunk_size: u32 [1..=MAX_CHUNK_BYTES] = 8192,
     }
 }
 
-/// What becomes of the file.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    /// It is read, from its beginning to its end.
-    Read,
-    /// The same as `truncate`.
-    Write,
-    /// It is emptied, then written.
-    Truncate,
-    /// It is written behind what it holds.
-    Append,
-    /// It is written over what it holds, from its beginning.
-    Overwrite,
+choices! {
+    enum Mode {
+        /// It is read, from its beginning to its end.
+        Read = "read",
+        /// The same as `truncate`.
+        Write = "write",
+        /// It is emptied, then written.
+        Truncate = "truncate",
+        /// It is written behind what it holds.
+        Append = "append",
+        /// It is written over what it holds, from its beginning.
+        Overwrite = "overwrite",
+    }
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "Reads a file to its end, or writes one",
+    text: "",
+    options: Config::OPTIONS,
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let config: Config = read_config(setup.config()).map_err(|error| vec![error])?;
@@ -62,20 +58,13 @@ pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigErr
             ConfigError::new(["config", "path"], "`path` must not be empty").expected("a file's path"),
         ]);
     }
-    if config.chunk_size.get() > MAX_CHUNK_BYTES {
-        let message = format!(
-            "`chunk_size` must be an integer from 1 to {MAX_CHUNK_BYTES}, not {}",
-            config.chunk_size
-        );
-        return Err(vec![ConfigError::new(["config", "chunk_size"], message)]);
-    }
     let (name, path, processing) = (setup.name, config.path, setup.processing);
     let mode = match config.mode {
         Mode::Read => {
             return Ok(Box::new(source::FileSource::new(
                 name,
                 path,
-                config.chunk_size.get(),
+                config.chunk_size,
                 processing,
             )));
         }
@@ -111,6 +100,7 @@ mod tests {
         sink: true,
         out: true,
         err: true,
+        connections: false,
     };
 
     fn source(content: &str, config: &str) -> Bench {

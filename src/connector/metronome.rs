@@ -5,22 +5,28 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::api::{Connector, Context, Links, Status, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
+use super::doc::Page;
 use super::event::{Event, Origin, Origins, Port};
+use super::options::options;
 use super::value::{Record, Value};
 use crate::proto::Instant;
 
-/// The configuration.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// Nanoseconds between two events, and before the first one.
-    interval: NonZeroU64,
+options! {
+    struct Config {
+        /// Nanoseconds between two events, and before the first one.
+        interval: NonZeroU64,
+    }
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "An event at every interval",
+    text: "Each event is `{\"connector\": \"metronome\", \"ingest_ns\": …, \"id\": …}`. Beats that were missed are not made up for.",
+    options: Config::OPTIONS,
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let config: Config = read_config(setup.config()).map_err(|error| vec![error])?;

@@ -3,16 +3,22 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::api::{Connector, Context, Links, Status};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
+use super::doc::Page;
+use super::options::options;
 
-/// There is nothing to configure.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {}
+options! {
+    struct Config {}
+}
+
+pub(super) const PAGE: Page = Page {
+    summary: "Takes every event and does nothing with it",
+    text: "A place for events that nobody wants.",
+    options: Config::OPTIONS,
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let Config {} = read_config(setup.config()).map_err(|error| vec![error])?;

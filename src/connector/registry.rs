@@ -7,6 +7,8 @@ use std::vec::Vec;
 use serde::Deserialize;
 
 use super::config::{ConfigError, Segment, did_you_mean, list, read};
+use super::doc::Page;
+use super::options::options;
 use super::value::Value;
 
 /// Makes a fresh one for each stream; the configuration was checked when the factory was made.
@@ -21,6 +23,8 @@ pub(super) struct Entry<T: ?Sized> {
     pub(super) name: &'static str,
     /// What makes it.
     pub(super) make: Make<T>,
+    /// What the reference says of it.
+    pub(super) page: &'static Page,
 }
 
 impl<T: ?Sized> Clone for Entry<T> {
@@ -126,9 +130,9 @@ pub(super) fn plain<T: ?Sized + 'static>(
     config: Option<&Value>,
     make: fn() -> Box<T>,
 ) -> Result<Factory<T>, ConfigError> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Nothing {}
+    options! {
+        struct Nothing {}
+    }
 
     if let Some(config) = config {
         let Nothing {} = read(path, config)?;

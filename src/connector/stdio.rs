@@ -7,12 +7,12 @@ use std::string::{String, ToString as _};
 use std::sync::Arc;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::api::{Connector, Context, Level, Links, LogLine, Status, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
+use super::doc::Page;
 use super::event::{Event, Origin, Port};
+use super::options::options;
 use super::outbox::Outbox;
 use super::value::{Record, Value};
 use super::{Processing, StreamReader, StreamWriter};
@@ -22,10 +22,16 @@ use crate::proto::Instant;
 /// Bytes of standard input a turn.
 const CHUNK_BYTES: usize = 8 << 10;
 
-/// There is nothing to configure.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {}
+options! {
+    struct Config {}
+}
+
+pub(super) const PAGE: Page = Page {
+    summary: "Standard input as a source, standard output and standard error as sinks",
+    text: "Standard input is read only if `out` is linked. `in` and `stdout` are the same port.",
+    options: Config::OPTIONS,
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let Config {} = read_config(setup.config()).map_err(|error| vec![error])?;
@@ -138,7 +144,7 @@ impl Connector for Stdio {
         }
         let sink = match port {
             Port::Stderr => &mut self.stderr,
-            Port::In | Port::Stdout | Port::Out | Port::Err => &mut self.stdout,
+            Port::In | Port::Stdout | Port::Out | Port::Err | Port::Connections => &mut self.stdout,
         };
         let mut bytes = Vec::new();
         let encoded = sink.writer.write(&event.value, event.ingest_ns, &mut |chunk| {
@@ -270,11 +276,13 @@ mod tests {
         sink: false,
         out: true,
         err: false,
+        connections: false,
     };
     const SINK: Links = Links {
         sink: true,
         out: false,
         err: false,
+        connections: false,
     };
 
     fn started(links: Links, files: FakeFiles) -> Bench {

@@ -59,6 +59,7 @@ pub(super) fn shown(emitted: &[(Port, Event)]) -> Vec<String> {
     let show = |(port, event): &(Port, Event)| match port {
         Port::Out => event.value.to_string(),
         Port::Err => "error".into(),
+        Port::Connections => event.value.to_string(),
         Port::In | Port::Stdout | Port::Stderr => unreachable!("a source has no such port"),
     };
     emitted.iter().map(show).collect()

@@ -10,6 +10,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
+use super::doc::Page;
 use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::frame;
@@ -22,6 +23,13 @@ use crate::proto::{CloseCode, Instant, Message};
 /// Events that are kept while there is no connection. Sources wait then, so these are only the ones that were already on
 /// their way.
 const HELD_EVENTS: usize = 4096;
+
+pub(super) const PAGE: Page = Page {
+    summary: "One WebSocket connection to a server, made again when it is lost",
+    text: "",
+    options: &[],
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let mut errors = Vec::new();

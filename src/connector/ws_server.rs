@@ -14,6 +14,7 @@ use self::connections::{Connection, Connections};
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
+use super::doc::Page;
 use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::meta::{self, Metadata};
@@ -25,6 +26,13 @@ use crate::proto::{Accept, CloseCode, Instant, Request, Response};
 /// In the step of a stop that closes connections, what waits to be read is read first; but not for longer than this, or
 /// a client that never pauses would be cut in the end.
 const READ_ON: Duration = Duration::from_millis(500);
+
+pub(super) const PAGE: Page = Page {
+    summary: "Listens for WebSocket connections; each is a stream of events, and events find their way back to it",
+    text: "",
+    options: &[],
+    examples: &[],
+};
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let mut errors = Vec::new();

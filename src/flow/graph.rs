@@ -165,10 +165,12 @@ impl GraphBuilder {
                 continue;
             };
             let targets = shorten(targets, &streams);
-            if port == Port::Err {
-                (outlets.links.err, outlets.err) = (true, targets);
-            } else {
-                (outlets.links.out, outlets.out) = (true, targets);
+            match port {
+                Port::Err => (outlets.links.err, outlets.err) = (true, targets),
+                Port::Connections => (outlets.links.connections, outlets.connections) = (true, targets),
+                Port::Out | Port::In | Port::Stdout | Port::Stderr => {
+                    (outlets.links.out, outlets.out) = (true, targets);
+                }
             }
         }
         let mut graph = Graph {
@@ -229,6 +231,7 @@ pub struct Graph {
 struct Outlets {
     out: Box<[Target]>,
     err: Box<[Target]>,
+    connections: Box<[Target]>,
     links: Links,
     sinks: Box<[ConnectorId]>,
 }
@@ -247,7 +250,11 @@ impl Wiring for Graph {
         let Some(outlets) = self.connectors.get(from.0 as usize) else {
             return;
         };
-        let targets = if port == Port::Err { &outlets.err } else { &outlets.out };
+        let targets = match port {
+            Port::Err => &outlets.err,
+            Port::Connections => &outlets.connections,
+            Port::Out | Port::In | Port::Stdout | Port::Stderr => &outlets.out,
+        };
         spread(targets, event, 0, &mut self.queue, deliveries);
         let mut steps = 0;
         while let Some(step) = self.queue.pop_front() {
@@ -351,7 +358,13 @@ impl Graph {
     fn reachable(&self, outlets: &Outlets) -> Box<[ConnectorId]> {
         let mut sinks = Vec::new();
         let mut seen = vec![false; self.streams.len()];
-        let mut stack: Vec<Target> = outlets.out.iter().chain(&outlets.err).copied().collect();
+        let mut stack: Vec<Target> = outlets
+            .out
+            .iter()
+            .chain(&outlets.err)
+            .chain(&outlets.connections)
+            .copied()
+            .collect();
         while let Some(target) = stack.pop() {
             let stream = match target {
                 Target::Sink(id, _) => {

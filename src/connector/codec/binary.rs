@@ -5,10 +5,31 @@ use std::string::ToString as _;
 use std::vec::Vec;
 
 use super::super::config::{ConfigError, Segment};
+use super::super::doc::{Example, Page};
 use super::super::registry::{Factory, plain};
 use super::super::stage::StageError;
 use super::super::value::{Value, json};
 use super::Codec;
+
+pub(super) const PAGE: Page = Page {
+    summary: "Bytes: a piece is a value of bytes",
+    text: "Strings are written as their bytes, a value that is neither as JSON.",
+    options: &[],
+    examples: &[
+        Example::In {
+            title: "JSON shows bytes as base64",
+            definition: r#"{"codec": "binary"}"#,
+            messages: &[b"\xff\x00"],
+            events: &[r#""/wA=""#],
+        },
+        Example::Out {
+            title: "Text is written as it is",
+            definition: r#"{"codec": "binary"}"#,
+            values: &[r#""hello""#],
+            chunks: &[b"hello"],
+        },
+    ],
+};
 
 pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Codec>, ConfigError> {
     plain(path, config, || Box::new(Binary))

@@ -4,30 +4,49 @@ use std::boxed::Box;
 use std::string::ToString as _;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::super::config::{ConfigError, Segment, read};
+use super::super::doc::{Example, Page};
+use super::super::options::{choices, options};
 use super::super::registry::Factory;
 use super::super::stage::StageError;
 use super::super::value::{Value, json};
 use super::Codec;
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    mode: Mode,
+options! {
+    struct Config {
+        /// The order in which the keys of records are written.
+        mode: Mode = Mode::Unsorted,
+    }
 }
 
-/// The order in which records' fields are written.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    /// That in which they were set.
-    #[default]
-    Unsorted,
-    /// By name.
-    Sorted,
+choices! {
+    enum Mode {
+        /// That in which they were set.
+        Unsorted = "unsorted",
+        /// By name, at every depth.
+        Sorted = "sorted",
+    }
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "JSON: one document a piece",
+    text: "Records keep the order of their keys; of a key that comes twice the last value stays, in the first one's place.",
+    options: Config::OPTIONS,
+    examples: &[
+        Example::In {
+            title: "A document becomes a value",
+            definition: r#"{"codec": "json"}"#,
+            messages: &[b"{\"b\": 1, \"a\": 2.0}", b"nul"],
+            events: &[r#"{"b":1,"a":2.0}"#, r#"error"#],
+        },
+        Example::Out {
+            title: "A value becomes a document, here with sorted keys",
+            definition: r#"{"codec": {"name": "json", "config": {"mode": "sorted"}}}"#,
+            values: &[r#"{"b": 1, "a": [true, null]}"#],
+            chunks: &[b"{\"a\":[true,null],\"b\":1}"],
+        },
+    ],
+};
 
 pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Codec>, ConfigError> {
     let Config { mode } = config.map_or(Ok(Config::default()), |config| read(path, config))?;

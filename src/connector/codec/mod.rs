@@ -32,18 +32,22 @@ pub(super) const TABLE: &[Entry<dyn Codec>] = &[
     Entry {
         name: "json",
         make: json::make,
+        page: &json::PAGE,
     },
     Entry {
         name: "string",
         make: string::make,
+        page: &string::PAGE,
     },
     Entry {
         name: "binary",
         make: binary::make,
+        page: &binary::PAGE,
     },
     Entry {
         name: "null",
         make: null::make,
+        page: &null::PAGE,
     },
 ];
 

@@ -232,7 +232,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
-fn found_value(value: &Value) -> String {
+pub(super) fn found_value(value: &Value) -> String {
     match value {
         Value::Record(fields) => format!("a record of {} fields", fields.len()),
         Value::Array(_) => "a list".into(),

@@ -16,22 +16,27 @@ pub(super) const TABLE: &[Entry<dyn Stage>] = &[
     Entry {
         name: "separate",
         make: separate::make,
+        page: &separate::PAGE,
     },
     Entry {
         name: "remove-empty",
         make: remove_empty::make,
+        page: &remove_empty::PAGE,
     },
     Entry {
         name: "base64",
         make: base64::make,
+        page: &base64::PAGE,
     },
     Entry {
         name: "length-prefixed",
         make: length_prefixed::make,
+        page: &length_prefixed::PAGE,
     },
     Entry {
         name: "textual-length-prefixed",
         make: textual_length_prefixed::make,
+        page: &textual_length_prefixed::PAGE,
     },
 ];
 

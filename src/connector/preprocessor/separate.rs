@@ -5,37 +5,38 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use serde::Deserialize;
-
 use super::super::config::{ConfigError, Segment, read};
+use super::super::doc::{Example, Page};
+use super::super::options::options;
 use super::super::registry::Factory;
 use super::super::separator;
 use super::super::stage::{Out, Piece, Stage, StageError};
 use super::super::value::Value;
 
-/// The configuration, each key with its default.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    /// One byte of text.
-    separator: String,
-    /// The longest piece that is taken, in bytes; 0: any.
-    max_length: usize,
-    /// Whether what follows the last separator waits for the next message.
-    buffered: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        // A line of a mebibyte is far beyond what people send by line, and a stream that never sends a separator
-        // costs no more than that.
-        Self {
-            separator: "\n".into(),
-            max_length: 1 << 20,
-            buffered: true,
-        }
+options! {
+    struct Config {
+        /// What stands between two pieces: one byte of text.
+        separator: String = "\n".into(),
+        /// The longest piece that is taken, in bytes; 0: any. A stream that never sends a separator costs no more memory
+        /// than that.
+        max_length: usize = 1 << 20,
+        /// Whether what follows the last separator of a message waits for the next message. If not, the end of a message
+        /// ends its last piece as well.
+        buffered: bool = true,
     }
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "Cuts the bytes at a separator",
+    text: "What follows the last separator waits for the next message, and for the end of the stream at the latest. A piece that is longer than `max_length` is one error event; the pieces around it are delivered.",
+    options: Config::OPTIONS,
+    examples: &[Example::In {
+        title: "Lines, wherever the messages cut them",
+        definition: r#"{"codec": "json", "preprocessors": ["separate"]}"#,
+        messages: &[b"1\n{\"a\":", b"2}\n3"],
+        events: &[r#"1"#, r#"{"a":2}"#, r#"3"#],
+    }],
+};
 
 pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Stage>, ConfigError> {
     let config: Config = config.map_or(Ok(Config::default()), |config| read(path, config))?;

@@ -3,10 +3,23 @@
 use std::boxed::Box;
 
 use super::super::config::{ConfigError, Segment};
+use super::super::doc::{Example, Page};
 use super::super::registry::{Factory, plain};
 use super::super::stage::Stage;
 use super::super::value::Value;
 use super::record::{Header, Records};
+
+pub(super) const PAGE: Page = Page {
+    summary: "Cuts the bytes into records with a length in decimal digits in front",
+    text: "One white-space character stands between the length and the record. Records may begin and end anywhere in a message.",
+    options: &[],
+    examples: &[Example::In {
+        title: "Two records in one message",
+        definition: r#"{"codec": "json", "preprocessors": ["textual-length-prefixed"]}"#,
+        messages: &[b"2 125 [1,2]"],
+        events: &[r#"12"#, r#"[1,2]"#],
+    }],
+};
 
 pub(super) fn make(path: &[Segment], config: Option<&Value>) -> Result<Factory<dyn Stage>, ConfigError> {
     plain(path, config, || {

@@ -37,7 +37,7 @@ impl Slot {
     }
 
     const fn is_source(&self) -> bool {
-        self.links.out || self.links.err
+        self.links.out || self.links.err || self.links.connections
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

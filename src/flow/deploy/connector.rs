@@ -120,7 +120,14 @@ impl Deployer<'_> {
             with,
         };
         match connector::build(&definition, self.files) {
-            Ok(built) => (Some(built), ports),
+            Ok(mut built) => {
+                for warning in std::mem::take(&mut built.warnings) {
+                    let span = place_of(&warning, entries, place);
+                    let report = Report::warning(span, warning.message).maybe_help(warning.help);
+                    self.reports.push(report);
+                }
+                (Some(built), ports)
+            }
             Err(errors) => {
                 for error in errors {
                     let span = place_of(&error, entries, place);
