@@ -43,6 +43,21 @@ ROWS = [
     ("mixed text 1 KiB, 32, 16", 1024, "text", 32, 16, 0.80),
     ("mixed text 16 KiB, 32, 16", 16 << 10, "text", 32, 16, 0.75),
 ]
+# A flow that decodes and encodes each message: JSON, one pipeline, back to where it came from. The must is a ratio to the
+# loop's own echo, of the same payload.
+FLOW_ROWS = [
+    ("JSON 125 B, 32, 1", 125, "json", 32, 1, 0.50),
+    ("JSON 125 B, 32, 16", 125, "json", 32, 16, None),
+]
+FLOW = """define flow echo
+flow
+  define connector server from ws_server with codec = "json", config = {"url": "ADDRESS"} end;
+  define pipeline same pipeline select event from in into out end;
+  create connector server; create pipeline same;
+  connect /connector/server to /pipeline/same; connect /pipeline/same to /connector/server;
+end;
+deploy flow echo
+"""
 HANDSHAKES_MUST = 0.80
 # Of these the time in user space is told.
 USER_ROWS = {"16 B, 32, 16": 26, "125 B, 32, 16": 30, "1 KiB, 32, 16": 45, "16 KiB, 32, 16": 220, "125 B, 32, 1": 200}
@@ -56,6 +71,7 @@ class Bench:
         self.arguments = arguments
         self.tool = TARGET / "release" / "wsloop-echo"
         self.wsloop = TARGET / "release" / "examples" / "echo_server"
+        self.program = TARGET / "release" / "wsloop"
         self.certificate = [str(directory / "certificate.pem"), str(directory / "key.pem")]
         self.directory = directory
 
@@ -64,6 +80,7 @@ class Bench:
         for command in () if not compile else (
             ["cargo", "build", "--locked", "--release", "--quiet", "--manifest-path", HERE / "Cargo.toml"],
             ["cargo", "build", "--locked", "--release", "--quiet", "--example", "echo_server"],
+            ["cargo", "build", "--locked", "--release", "--quiet", "--features", "cli", "--bin", "wsloop"],
         ):
             subprocess.run(command, check=True, cwd=ROOT, env=environment)
         subprocess.run([self.tool, "certificate", *self.certificate], check=True)
@@ -81,7 +98,12 @@ class Bench:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{probe.getsockname()[1]}"
-        command = [self.wsloop, address] if name == "wsloop" else [self.tool, "serve", name, address]
+        if name == "flow":
+            config = self.directory / "config.troy"
+            config.write_text(FLOW.replace("ADDRESS", address))
+            command = [self.program, "run", config]
+        else:
+            command = [self.wsloop, address] if name == "wsloop" else [self.tool, "serve", name, address]
         if self.arguments.tls:
             command += ["--tls", *self.certificate]
         # Else glibc gives freed memory back and takes it again for each large message, which costs the peers most.
@@ -221,6 +243,23 @@ def echo_table(bench, names, rows, arguments):
     table(names, lines, None if arguments.tls else "wsloop must")
 
 
+def flow_table(bench, arguments):
+    """A flow beside the loop's own echo, which is the 1 of its last column."""
+    names, lines = ["floor", "wsloop", "flow"], []
+    for row in FLOW_ROWS:
+        print(row[0], file=sys.stderr)
+        results = rounds(bench, names, options_of(row), arguments.window_ms, arguments.rounds)
+        cells = ratios(results, per_message)
+        floor = statistics.median(per_message(result) for result in results["floor"] if result)
+        pairs = [(flow, loop) for flow, loop in zip(results["flow"], results["wsloop"]) if flow and loop]
+        ratio = statistics.median(per_message(loop) / per_message(flow) for flow, loop in pairs) if pairs else None
+        must = "" if row[5] is None else f" (must {row[5]:.2f})"
+        texts = [f"1.00 ({floor:.0f} ns)", *(show(cells[name], "{:.2f}") for name in names[1:])]
+        lines.append([row[0], *texts, show(ratio, "{:.2f}") + must])
+        print("  " + " | ".join(lines[-1][1:]), file=sys.stderr)
+    table(names, lines, "flow, to wsloop")
+
+
 def handshake_table(bench, names, arguments):
     print("handshakes", file=sys.stderr)
     options = ["--handshakes", "--connections", 16]
@@ -286,8 +325,8 @@ def main():
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--rows", help="only those rows whose names this regular expression finds")
     parser.add_argument("--servers", help="only these, by commas, and the floor")
-    parser.add_argument("--parts", default="echo,handshakes,latency,user",
-                        help="of echo, handshakes, latency, user, instructions (the last needs valgrind)")
+    parser.add_argument("--parts", default="echo,flow,handshakes,latency,user",
+                        help="of echo, flow, handshakes, latency, user, instructions (the last needs valgrind)")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
     parser.add_argument("--no-build", action="store_true")
@@ -304,6 +343,8 @@ def main():
         print(f"{arguments.rounds} rounds of {arguments.window_ms} ms" + (", TLS" if arguments.tls else "") + "\n")
         if "echo" in parts and rows:
             echo_table(bench, names, rows, arguments)
+        if "flow" in parts and not arguments.tls:
+            flow_table(bench, arguments)
         if "handshakes" in parts:
             handshake_table(bench, names, arguments)
         if "latency" in parts:

@@ -414,7 +414,7 @@ mod tests {
         assert!(
             kinds()
                 .iter()
-                .any(|kind| kind.name == "stdio" && kind.ports(&Record::new()) == STDIO)
+                .any(|kind| kind.name == "stdio" && kind.ports(&Record::default()) == STDIO)
         );
     }
 }

@@ -76,7 +76,7 @@ impl Connector for Metronome {
             connector: cx.id,
             stream: 0,
         });
-        let meta = Value::from(Record::new());
+        let meta = Value::from(Record::default());
         cx.emitted.push((
             Port::Out,
             Event {

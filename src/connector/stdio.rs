@@ -176,7 +176,7 @@ impl Connector for Stdio {
         let Input::Reading { reader, chunk } = &mut self.input else {
             return;
         };
-        let meta = Value::from(Record::new());
+        let meta = Value::from(Record::default());
         match cx.commands.files().read(FileId::STDIN, chunk) {
             Ok(0) => {
                 reader.finish(&meta, cx.wall_ns, cx.emitted);

@@ -12,7 +12,15 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 /// A record's fields in the order in which they were first set.
-pub type Record = IndexMap<SmolStr, Value>;
+///
+/// Peers choose the keys: the hash is seeded anew in each process.
+pub type Record = IndexMap<SmolStr, Value, foldhash::fast::RandomState>;
+
+/// An empty record with room for that many fields.
+#[must_use]
+pub fn record_with_room(fields: usize) -> Record {
+    Record::with_capacity_and_hasher(fields, foldhash::fast::RandomState::default())
+}
 
 /// One value. Cloning is cheap: strings, bytes, arrays and records share their content until one of the holders
 /// changes it.

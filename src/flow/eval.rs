@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::connector::{Record, Value};
+use crate::connector::Value;
+use crate::connector::value::record_with_room;
 
 use super::ast::Binary;
 use super::code::{Case, Code, FieldTest, Get, Key, Pattern, Step};
@@ -81,7 +82,7 @@ fn owned(code: &Code, input: Input<'_>) -> Evaluated<Value> {
 }
 
 fn record(fields: &[(Key, Code)], input: Input<'_>) -> Evaluated<Value> {
-    let mut record = Record::with_capacity(fields.len());
+    let mut record = record_with_room(fields.len());
     for (key, value) in fields {
         let key = match key {
             Key::Known(key) => key.clone(),

@@ -168,6 +168,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("proto::Response", Yes),
             ("base64", Yes),
             ("hifijson", Yes),
+            ("foldhash", In("connector/value.rs")),
             ("indexmap", Yes),
             ("serde", Yes),
             ("simdutf8", Yes),

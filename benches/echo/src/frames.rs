@@ -38,9 +38,50 @@ pub fn push_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: Option<[u
     out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-/// `length` bytes: noise, or text with characters of one to four bytes.
-pub fn payload(text: bool, length: usize) -> Vec<u8> {
-    if !text {
+/// What the payload of a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Noise, in binary frames.
+    Binary,
+    /// Characters of one to four bytes.
+    Text,
+    /// A record as services send them, written as wsloop's codec writes it.
+    Json,
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "binary" => Ok(Self::Binary),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("there is no kind of payload `{name}`")),
+        }
+    }
+}
+
+impl Kind {
+    /// RFC 6455 section 11.8.
+    pub fn opcode(self) -> u8 {
+        if self == Self::Binary { 2 } else { 1 }
+    }
+}
+
+/// A record of `length` bytes, or as many as its fields take.
+fn record(length: usize) -> Vec<u8> {
+    let start = r#"{"id":48213,"kind":"order","price":102.25,"open":true,"tags":["new","eu"],"text":""#;
+    let fill = length.saturating_sub(start.len() + 2);
+    format!("{start}{}\"}}", "x".repeat(fill)).into_bytes()
+}
+
+/// `length` bytes of a kind.
+pub fn payload(kind: Kind, length: usize) -> Vec<u8> {
+    if kind == Kind::Json {
+        return record(length);
+    }
+    if kind == Kind::Binary {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         return (0..length)
             .map(|_| {

@@ -25,7 +25,7 @@ pub fn run(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
     } else {
         &[]
     } {
-        let payload = frames::payload(false, *bytes);
+        let payload = frames::payload(frames::Kind::Binary, *bytes);
         frames::push_frame(&mut batch, 2, &payload, Some([1, 2, 3, 4]));
         frames::push_frame(&mut answer, 2, &payload, None);
     }

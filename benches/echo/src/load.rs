@@ -35,15 +35,9 @@ struct Load {
 
 pub fn run(arguments: &mut Arguments) -> Result<(), Box<dyn Error>> {
     let address = arguments.needed("ADDRESS")?.parse()?;
-    let payload = frames::payload(
-        arguments.value("--kind", "binary".to_owned())? == "text",
-        arguments.value("--payload", 125)?,
-    );
-    let opcode = if arguments.value("--kind", "binary".to_owned())? == "text" {
-        1
-    } else {
-        2
-    };
+    let kind = arguments.value("--kind", frames::Kind::Binary)?;
+    let payload = frames::payload(kind, arguments.value("--payload", 125)?);
+    let opcode = kind.opcode();
     let load = Load {
         address,
         pid: arguments.value("--pid", 0)?,

@@ -408,7 +408,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut record = Record::new();
+        let mut record = Record::default();
         while let Some((key, value)) = fields.next_entry::<String, Value>()? {
             record.insert(key.into(), value);
         }

@@ -14,7 +14,7 @@ use hifijson::token::Lex as _;
 use hifijson::{Read as _, SliceLexer};
 use smol_str::SmolStr;
 
-use super::{Record, Value};
+use super::{Record, Value, record_with_room};
 
 /// How deep lists and records may be nested, read or written: far more than data needs, far less than a stack holds.
 pub const MAX_DEPTH: usize = 128;
@@ -22,6 +22,12 @@ pub const MAX_DEPTH: usize = 128;
 /// How many values one document may hold. Two bytes of text make one value of memory (some 32 bytes, a hundred for
 /// an empty record), so the bound on a message's length alone would allow gigabytes.
 pub const MAX_VALUES: usize = 4 << 20;
+
+/// So many fields find room in the outermost record before it grows: as many as a hash table of eight places takes.
+const USUAL_FIELDS: usize = 7;
+
+/// And in those inside, of which one document may hold millions.
+const FEW_FIELDS: usize = 3;
 
 /// Why a text is not JSON, or not JSON that we take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,29 +183,29 @@ impl Parser<'_> {
 
     fn record(&mut self, depth: usize) -> Result<Value, String> {
         self.lexer.take_next();
-        let mut fields = Record::new();
         let mut next = self.expect_some("a field's name or `}`")?;
-        if next != b'}' {
-            loop {
-                if next != b'"' {
-                    return Err(format!("a field's name in quotes was expected, not {}", shown(next)));
-                }
-                let name = self.string()?;
-                match self.expect_some("`:`")? {
-                    b':' => self.lexer.take_next(),
-                    other => return Err(format!("`:` was expected, not {}", shown(other))),
-                };
-                let next_value = self.expect_some("a value")?;
-                let value = self.value(next_value, depth)?;
-                fields.insert(name, value);
-                if self.is_last(b'}')? {
-                    return Ok(Value::Record(Arc::new(fields)));
-                }
-                next = self.expect_some("a field's name")?;
-            }
+        if next == b'}' {
+            self.lexer.take_next();
+            return Ok(Value::Record(Arc::default()));
         }
-        self.lexer.take_next();
-        Ok(Value::Record(Arc::new(fields)))
+        let mut fields = record_with_room(if depth == 1 { USUAL_FIELDS } else { FEW_FIELDS });
+        loop {
+            if next != b'"' {
+                return Err(format!("a field's name in quotes was expected, not {}", shown(next)));
+            }
+            let name = self.string()?;
+            match self.expect_some("`:`")? {
+                b':' => self.lexer.take_next(),
+                other => return Err(format!("`:` was expected, not {}", shown(other))),
+            };
+            let next_value = self.expect_some("a value")?;
+            let value = self.value(next_value, depth)?;
+            fields.insert(name, value);
+            if self.is_last(b'}')? {
+                return Ok(Value::Record(Arc::new(fields)));
+            }
+            next = self.expect_some("a field's name")?;
+        }
     }
 
     /// Takes the comma or the end behind an item.

@@ -29,7 +29,7 @@ impl Metadata {
 
 /// What both kinds tell of a connection.
 pub(crate) fn connection(tls: bool, peer: Option<SocketAddr>, stream: StreamId) -> Record {
-    let mut record = Record::new();
+    let mut record = Record::default();
     record.insert("tls".into(), tls.into());
     if let Some(peer) = peer {
         let peer = Value::record([

@@ -91,7 +91,7 @@ impl Deployer<'_> {
                 self.used.insert(ast.name.span);
                 self.build(full_name, kind, &with, ast.name.span)
             }
-            Err(Stop::Unknown) => (None, kind.ports(&Record::new())),
+            Err(Stop::Unknown) => (None, kind.ports(&Record::default())),
             Err(Stop::Reported) => return Err(Stop::Reported),
         };
         Ok(ConnectorInstance {

@@ -85,8 +85,8 @@ impl Hostile {
         let mut out = frames::REQUEST.to_vec();
         let mask = Some([7, 77, 177, 9]);
         match self.number % 10 {
-            0 => out = frames::payload(false, 64 << 10),
-            1 => out.extend(frames::payload(false, 64 << 10)),
+            0 => out = frames::payload(frames::Kind::Binary, 64 << 10),
+            1 => out.extend(frames::payload(frames::Kind::Binary, 64 << 10)),
             // Half a frame, and then nothing.
             2 => {
                 let begun = out.len();
