@@ -28,6 +28,7 @@ Examples:
   wsloop run echo.troy           run the flows of a file until Ctrl-C
   wsloop run config.troy | jq    events on standard output, one a line; the log on standard error
   wsloop check config.troy       find every mistake, open no port
+  wsloop doc ws_server           every option of a connector, codec or processor
   wsloop cert before             make before/localhost.cert and before/localhost.key
   wsloop test tests              run the folders of tests below tests/
   wsloop echo                    serve ws://127.0.0.1:9001, every message comes back
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Run folders of tests
     Test(Test),
+    /// Print what there is to know of a connector, codec or processor; without a name, list them
+    Doc(Doc),
     /// Make a certificate and a key for localhost, to try TLS out with
     Cert(Cert),
     /// Answer every message with itself: a server to try clients and measurements on
@@ -209,6 +212,26 @@ impl Test {
         }
     }
 }
+
+/// `wsloop doc`
+#[derive(Debug, Args)]
+#[command(after_help = DOC_EXAMPLES)]
+pub(crate) struct Doc {
+    /// A connector (ws_server), codec (json), processor (separate) or key (reconnect); processors of one name in both
+    /// directions are told apart as preprocessor/separate and postprocessor/separate
+    pub(crate) name: Option<String>,
+    /// Write every page to this folder, as Markdown
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+const DOC_EXAMPLES: &str = "\
+What is printed is Markdown. It is made of the same text as the checks of the configuration.
+
+Examples:
+  wsloop doc
+  wsloop doc ws_server | less
+  wsloop doc preprocessor/separate";
 
 /// `wsloop cert`
 #[derive(Debug, Args)]

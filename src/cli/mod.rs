@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod cert;
 mod connect;
+mod doc;
 mod echo;
 mod logging;
 mod outcome;
@@ -34,6 +35,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(arguments) | Command::Server(Server::Run(arguments)) => service::run(arguments),
         Command::Check(arguments) => check(arguments),
         Command::Test(arguments) => test_runner::run(arguments),
+        Command::Doc(arguments) => doc::run(arguments),
         Command::Cert(arguments) => cert::run(arguments),
         Command::Echo(arguments) => echo::run(arguments),
         Command::Connect(arguments) => connect::run(arguments),

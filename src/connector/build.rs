@@ -78,6 +78,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether it takes a codec.
     pub codec: CodecUse,
+    /// Whether it has connections that `reconnect` is about.
+    pub reconnects: bool,
     ports: fn(&Record) -> Ports,
     make: Make,
     page: &'static Page,
@@ -125,6 +127,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "ws_server",
         codec: CodecUse::Required,
+        reconnects: true,
         ports: |_| CONNECTED,
         make: ws_server::make,
         page: &ws_server::PAGE,
@@ -132,6 +135,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "ws_client",
         codec: CodecUse::Required,
+        reconnects: true,
         ports: |_| CONNECTED,
         make: ws_client::make,
         page: &ws_client::PAGE,
@@ -139,6 +143,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "file",
         codec: CodecUse::Required,
+        reconnects: false,
         ports: file_ports,
         make: file::make,
         page: &file::PAGE,
@@ -146,6 +151,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "stdio",
         codec: CodecUse::Required,
+        reconnects: false,
         ports: |_| STDIO,
         make: stdio::make,
         page: &stdio::PAGE,
@@ -153,6 +159,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "metronome",
         codec: CodecUse::Forbidden,
+        reconnects: false,
         ports: |_| SOURCE,
         make: metronome::make,
         page: &metronome::PAGE,
@@ -160,6 +167,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "exit",
         codec: CodecUse::Forbidden,
+        reconnects: false,
         ports: |_| SINK,
         make: exit::make,
         page: &exit::PAGE,
@@ -167,6 +175,7 @@ static KINDS: &[Kind] = &[
     Kind {
         name: "null",
         codec: CodecUse::Optional,
+        reconnects: false,
         ports: |_| SINK,
         make: null::make,
         page: &null::PAGE,

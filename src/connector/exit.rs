@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Links, Status, StopRequest, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::event::{Event, Port};
 use super::options::options;
 use super::value::Value;
@@ -25,9 +25,27 @@ options! {
 
 pub(super) const PAGE: Page = Page {
     summary: "The first event that reaches it ends the service",
-    text: "After the `delay`; in good order unless `graceful` is `false`.",
+    text: r#"
+The fields `delay` and `graceful` of the event outrank the configuration; whatever else it holds has no meaning. Later
+events change nothing. While the delay lasts everything goes on, so replies that are on their way arrive. A stop in good
+order (the default) drains the flows and takes five seconds at most; without it all ends at once.
+"#,
     options: Config::OPTIONS,
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "Ends the service when a line says so",
+        text: r#"
+define flow until
+flow
+  define connector terminal from stdio with codec = "string", preprocessors = ["separate"] end;
+  define connector stop from exit with config = {"delay": 100000000} end;
+  define pipeline enough pipeline select event from in where event == "quit" into out end;
+  create connector terminal; create connector stop; create pipeline enough;
+  connect /connector/terminal to /pipeline/enough;
+  connect /pipeline/enough to /connector/stop;
+end;
+deploy flow until
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

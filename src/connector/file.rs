@@ -11,7 +11,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Level, LogLine};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::options::{choices, options};
 use crate::engine::OpenMode;
 
@@ -46,9 +46,38 @@ choices! {
 
 pub(super) const PAGE: Page = Page {
     summary: "Reads a file to its end, or writes one",
-    text: "",
+    text: r#"
+`"mode": "read"` makes it a source: the file is read in chunks of `chunk_size` bytes, from its beginning to its end, and
+begins when every sink behind it is up. Where the file ends the preprocessors give what they held back, so the last line
+needs no line break; then the connector has finished, and the service ends if nothing else is left to do. The events carry
+the metadata `$file = {"path": …}`.
+
+Every other mode makes it a sink, which writes each event behind the one before. More than 256 KiB that wait to be written
+pause the sources in front of it; more than 64 MiB never wait. When the service stops in good order, the file is synced.
+
+A file that can't be opened, read or written is an error of the connector: the log says so, with the absolute path, and the
+connector has failed.
+"#,
     options: Config::OPTIONS,
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "Lines of one file into another",
+        text: r#"
+define flow duplicate
+flow
+  define connector input from file
+  with codec = "json", preprocessors = ["separate"], config = {"path": "in.json", "mode": "read"}
+  end;
+  define connector output from file
+  with codec = "json", postprocessors = ["separate"], config = {"path": "out.json", "mode": "truncate"}
+  end;
+  define pipeline same pipeline select event from in into out end;
+  create connector input; create connector output; create pipeline same;
+  connect /connector/input to /pipeline/same;
+  connect /pipeline/same to /connector/output;
+end;
+deploy flow duplicate
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

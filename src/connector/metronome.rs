@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Links, Status, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::event::{Event, Origin, Origins, Port};
 use super::options::options;
 use super::value::{Record, Value};
@@ -23,9 +23,27 @@ options! {
 
 pub(super) const PAGE: Page = Page {
     summary: "An event at every interval",
-    text: "Each event is `{\"connector\": \"metronome\", \"ingest_ns\": …, \"id\": …}`. Beats that were missed are not made up for.",
+    text: r#"
+Each event is a record: `{"connector": "metronome", "ingest_ns": 1700000000000000000, "id": 0}`, with the time in
+nanoseconds since 1970 and a number that counts from 0. The first comes one interval after everything behind it is up.
+Beats that were missed (the machine slept, a sink was away) are not made up for.
+"#,
     options: Config::OPTIONS,
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "The time, ten times a second, to every terminal",
+        text: r#"
+define flow clock
+flow
+  define connector beat from metronome with config = {"interval": 100000000} end;
+  define connector terminal from stdio with codec = "json", postprocessors = ["separate"] end;
+  define pipeline number pipeline select {"beat": event.id} from in into out end;
+  create connector beat; create connector terminal; create pipeline number;
+  connect /connector/beat to /pipeline/number;
+  connect /pipeline/number to /connector/terminal;
+end;
+deploy flow clock
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

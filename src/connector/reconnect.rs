@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::config::{self, ConfigError, Segment};
+use super::doc::Page;
 use super::value::Value;
 
 /// Without a strategy, a connection that was up and is lost is tried once more after this time.
@@ -51,6 +52,19 @@ const fn default_growth_rate() -> f64 {
 const fn default_randomized() -> bool {
     true
 }
+
+pub(super) const PAGE: Page = Page {
+    summary: "When a connection is made again that was lost, or could not be made",
+    text: r#"
+A record with exactly one key, the name of the strategy:
+
+- `{"none": null}`, the default: a connection that was up and is lost is tried once more, after a second; one that
+  can't be made at the start is not.
+- `{"retry": {…}}`: again and again, at intervals that grow.
+"#,
+    options: &[],
+    examples: &[],
+};
 
 impl Strategy {
     /// Reads the `reconnect` of a definition: a record with exactly one key, `none` or `retry`.

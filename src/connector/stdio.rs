@@ -10,7 +10,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Level, Links, LogLine, Status, StopStep};
 use super::build::Setup;
 use super::config::{ConfigError, read_config};
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::options::options;
 use super::outbox::Outbox;
@@ -28,9 +28,31 @@ options! {
 
 pub(super) const PAGE: Page = Page {
     summary: "Standard input as a source, standard output and standard error as sinks",
-    text: "Standard input is read only if `out` is linked. `in` and `stdout` are the same port.",
+    text: r#"
+Standard input is read only if `out` is linked: a job in the background that reads its terminal would be stopped. It ends
+like any stream, and the service ends when nothing else is left to do. Standard output is written by `in` (or `stdout`, the
+same), standard error by `stderr`; put `separate` behind the codec to get lines.
+
+More than 256 KiB that wait for a slow reader pause the sources in front of it, and nobody else. A reader that has gone (a
+closed pipe) is an error of the connector, as in any filter: it has failed, and the log says so.
+"#,
     options: Config::OPTIONS,
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "A filter: JSON lines in, those with a high price out",
+        text: r#"
+define flow filter
+flow
+  define connector terminal from stdio
+  with codec = "json", preprocessors = ["separate"], postprocessors = ["separate"]
+  end;
+  define pipeline dear pipeline select event from in where event.price > 100 into out end;
+  create connector terminal; create pipeline dear;
+  connect /connector/terminal to /pipeline/dear;
+  connect /pipeline/dear to /connector/terminal;
+end;
+deploy flow filter
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

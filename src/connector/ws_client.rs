@@ -10,7 +10,7 @@ use std::vec::Vec;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::frame;
@@ -26,9 +26,34 @@ const HELD_EVENTS: usize = 4096;
 
 pub(super) const PAGE: Page = Page {
     summary: "One WebSocket connection to a server, made again when it is lost",
-    text: "",
+    text: r#"
+Each message of the server passes the preprocessors and the codec, and what comes of it are events on `out`; what can't be
+understood is an event on `err`. An event that reaches `in` is sent: each piece that codec and postprocessors make of it is
+one frame: a text frame, or a binary one if `$binary` is `true`. While there is no connection the sources in front of it
+wait.
+"#,
     options: &[],
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "A terminal for a server",
+        text: r#"
+define flow terminal
+flow
+  define connector server from ws_client
+  with codec = "string", config = {"url": "ws://127.0.0.1:4242/"},
+       reconnect = {"retry": {"interval_ms": 500, "max_retries": 10}}
+  end;
+  define connector lines from stdio
+  with codec = "string", preprocessors = ["separate"], postprocessors = ["separate"]
+  end;
+  define pipeline up pipeline select event from in into out end;
+  define pipeline down pipeline select event from in into out end;
+  create connector server; create connector lines; create pipeline up; create pipeline down;
+  connect /connector/lines to /pipeline/up;    connect /pipeline/up to /connector/server;
+  connect /connector/server to /pipeline/down; connect /pipeline/down to /connector/lines;
+end;
+deploy flow terminal
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

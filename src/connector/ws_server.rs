@@ -14,7 +14,7 @@ use self::connections::{Connection, Connections};
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
-use super::doc::Page;
+use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::meta::{self, Metadata};
@@ -29,9 +29,27 @@ const READ_ON: Duration = Duration::from_millis(500);
 
 pub(super) const PAGE: Page = Page {
     summary: "Listens for WebSocket connections; each is a stream of events, and events find their way back to it",
-    text: "",
+    text: r#"
+Each message of a connection passes the preprocessors and the codec, and what comes of it are events on `out`; what can't be
+understood is an event on `err`. An event that reaches `in` goes to the connection that its metadata names
+(`$ws_server.peer` or `$ws_server.stream`), else to every open connection that it came from; each piece that codec and
+postprocessors make of it is one frame: a text frame, or a binary one if `$binary` is `true`.
+"#,
     options: &[],
-    examples: &[],
+    examples: &[Example::Flow {
+        title: "An echo service",
+        text: r#"
+define flow echo
+flow
+  define connector server from ws_server with codec = "json", config = {"url": "127.0.0.1:4242"} end;
+  define pipeline same pipeline select event from in into out end;
+  create connector server; create pipeline same;
+  connect /connector/server to /pipeline/same;
+  connect /pipeline/same to /connector/server;
+end;
+deploy flow echo
+"#,
+    }],
 };
 
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {

@@ -21,6 +21,9 @@ mod cli_cert;
 // `wsloop connect`.
 #[cfg(feature = "cli")]
 mod cli_connect;
+// `wsloop doc` and the reference.
+#[cfg(feature = "cli")]
+mod cli_doc;
 // What `wsloop bench` writes: JSON, histogram logs, pages (rendered by Chromium where it is), comparisons.
 #[cfg(feature = "cli")]
 mod cli_bench_reports;

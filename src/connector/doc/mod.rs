@@ -1,18 +1,22 @@
 //! What the reference says: of each connector, codec and processor one page, kept beside its code.
 
 mod page;
+mod render;
 
 use std::vec::Vec;
 
 pub use page::{Example, Page};
+pub use render::index;
 
-use super::{build, codec, postprocessor, preprocessor};
+use super::{build, codec, postprocessor, preprocessor, reconnect};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// What events come from and go to.
     Connector,
+    /// A key behind `with` that several connectors take.
+    Key,
     /// From bytes to a value, and back.
     Codec,
     /// Before the codec, on the way in.
@@ -39,6 +43,7 @@ pub fn pages() -> Vec<Entry> {
     let connectors = build::kinds()
         .iter()
         .map(|kind| entry(Subject::Connector, kind.name, kind.page()));
+    let keys = [entry(Subject::Key, "reconnect", &reconnect::PAGE)];
     let codecs = codec::TABLE
         .iter()
         .map(|line| entry(Subject::Codec, line.name, line.page));
@@ -49,6 +54,7 @@ pub fn pages() -> Vec<Entry> {
         .iter()
         .map(|line| entry(Subject::Postprocessor, line.name, line.page));
     connectors
+        .chain(keys)
         .chain(codecs)
         .chain(preprocessors)
         .chain(postprocessors)
