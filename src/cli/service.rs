@@ -1,5 +1,6 @@
 //! `wsloop run`: a deployment on the real system, until it ends.
 
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use wsloop::EventLoop;
@@ -51,7 +52,14 @@ pub(super) fn event_loop(config: Config) -> Result<EventLoop, Error> {
 }
 
 fn serve(deployment: Deployment) -> Result<Outcome, Error> {
-    let engine = event_loop(Config::default())?;
+    let mut engine = event_loop(Config::default())?;
+    // Whoever runs it in a terminal, and closes that, wants it to end.
+    if !is_in_terminal() {
+        engine.sys_mut().watch_reload().map_err(|source| Error::Io {
+            doing: "watching signals",
+            source,
+        })?;
+    }
     let mut router = Router::new(
         engine,
         deployment.connectors,
@@ -83,6 +91,11 @@ impl From<wsloop::connector::Outcome> for Outcome {
             wsloop::connector::Outcome::Killed(Signal::Terminate) => Self::Terminated,
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing is read")]
+fn is_in_terminal() -> bool {
+    std::io::stdin().is_terminal()
 }
 
 fn write_log(line: LogLine) {

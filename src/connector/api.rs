@@ -225,6 +225,12 @@ pub trait Connector {
         let _ = cx;
     }
 
+    /// The operator asks for what was configured by files to be read again: certificates, say. What can't be used is
+    /// told in the log, and everything stays as it was.
+    fn handle_reload(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
     /// A step of a graceful stop begins.
     fn handle_stop(&mut self, step: StopStep, cx: &mut Context<'_>) {
         let _ = (step, cx);

@@ -310,6 +310,12 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
     fn handle_notice(&mut self, notice: &Notice) {
         match notice {
             Notice::Signal(signal) => self.handle_signal(*signal),
+            Notice::Reload => {
+                self.say(Level::Info, SERVICE, "SIGHUP: reading certificates again");
+                for id in self.ids() {
+                    self.call(id, |connector, cx| connector.handle_reload(cx));
+                }
+            }
             Notice::Files => {
                 for id in self.ids() {
                     self.call(id, |connector, cx| connector.handle_files(cx));

@@ -15,7 +15,7 @@ use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::frame;
 use super::ws::meta::{self, Metadata};
-use super::ws::options::ClientPlan;
+use super::ws::options::{CLIENT_OPTIONS, ClientPlan};
 use super::{Processing, StreamReader, StreamWriter, error_event, tls};
 use crate::engine::{self, Sent, StreamId};
 use crate::proto::{CloseCode, Instant, Message};
@@ -32,7 +32,7 @@ understood is an event on `err`. An event that reaches `in` is sent: each piece 
 one frame: a text frame, or a binary one if `$binary` is `true`. While there is no connection the sources in front of it
 wait.
 "#,
-    options: &[],
+    options: CLIENT_OPTIONS,
     examples: &[Example::Flow {
         title: "A terminal for a server",
         text: r#"
@@ -159,7 +159,7 @@ impl WsClient {
         self.reconnect.succeeded();
         self.is_congested = false;
         let peer = cx.commands.peer_addr(stream).ok();
-        let record = meta::connection(self.plan.tls, peer, stream);
+        let record = meta::connection(self.plan.tls.is_some(), peer, stream);
         let origin = Origin {
             connector: cx.id,
             stream: stream.as_u64(),
@@ -359,6 +359,17 @@ impl Connector for WsClient {
             && until <= cx.now
         {
             self.dial(cx);
+        }
+    }
+
+    fn handle_reload(&mut self, cx: &mut Context<'_>) {
+        if let Some(tls) = &self.plan.tls {
+            match tls.reload(cx.commands.files()) {
+                Ok(()) => self.say(cx, Level::Info, "the certificates were read again".into()),
+                Err(error) => {
+                    self.say(cx, Level::Warn, format!("the certificates stay as they were: {error}"));
+                }
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::meta::{self, Metadata};
-use super::ws::options::ServerPlan;
+use super::ws::options::{SERVER_OPTIONS, ServerPlan};
 use super::{Processing, error_event, tls};
 use crate::engine::{self, ListenerId, Sent, StreamId};
 use crate::proto::{Accept, CloseCode, Instant, Request, Response};
@@ -35,7 +35,7 @@ understood is an event on `err`. An event that reaches `in` goes to the connecti
 (`$ws_server.peer` or `$ws_server.stream`), else to every open connection that it came from; each piece that codec and
 postprocessors make of it is one frame: a text frame, or a binary one if `$binary` is `true`.
 "#,
-    options: &[],
+    options: SERVER_OPTIONS,
     examples: &[Example::Flow {
         title: "An echo service",
         text: r#"
@@ -168,7 +168,8 @@ impl WsServer {
 
     fn refusal(&self, request: &Request) -> Option<Response> {
         let plain = |status, text: &str| Response::new(status).header("Content-Type", "text/plain").body(text);
-        if self.plan.path.as_deref().is_some_and(|path| path != request.path()) {
+        let is_served = |paths: &Vec<String>| paths.iter().any(|path| path == request.path());
+        if !self.plan.paths.as_ref().is_none_or(is_served) {
             return Some(plain(404, "There is no WebSocket at this path.\n"));
         }
         let origins = self.plan.origins.as_ref()?;
@@ -382,6 +383,17 @@ impl Connector for WsServer {
             | State::Closed
             | State::Closing
             | State::Failed(_) => {}
+        }
+    }
+
+    fn handle_reload(&mut self, cx: &mut Context<'_>) {
+        if let Some(tls) = &self.plan.tls {
+            match tls.reload(cx.commands.files()) {
+                Ok(()) => self.say(cx, Level::Info, "the certificates were read again".into()),
+                Err(error) => {
+                    self.say(cx, Level::Warn, format!("the certificates stay as they were: {error}"));
+                }
+            }
         }
     }
 

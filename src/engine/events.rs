@@ -241,6 +241,9 @@ pub enum Notice {
     Woken,
     /// The process was asked to stop.
     Signal(Signal),
+    /// The process was asked to read again what it was configured by: certificates, say. A system tells only if it was asked
+    /// to (`MioSys::watch_reload`).
+    Reload,
     /// A file or standard stream that would have blocked may be ready.
     Files,
     /// The system has no more room for connections (open files, most often). The listener accepts none for a tenth of

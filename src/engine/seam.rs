@@ -128,6 +128,8 @@ pub enum SysEvent {
     Woken,
     /// The process was asked to stop.
     Signal(Signal),
+    /// The process was asked to read again what it was configured by (`SIGHUP`).
+    Reload,
     /// [`Files::read`] or [`Files::write`] said `WouldBlock` before and may succeed now.
     Files,
 }

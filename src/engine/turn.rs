@@ -174,6 +174,7 @@ impl<S: Sys> Engine<S> {
                 self.run_commands(events);
             }
             SysEvent::Signal(signal) => events.notices.push(Notice::Signal(signal)),
+            SysEvent::Reload => events.notices.push(Notice::Reload),
             SysEvent::Files => events.notices.push(Notice::Files),
         }
     }

@@ -102,6 +102,7 @@ impl Net {
             }
             Happening::Interrupt => self.reports.push(SysEvent::Signal(Signal::Interrupt)),
             Happening::Terminate => self.reports.push(SysEvent::Signal(Signal::Terminate)),
+            Happening::Reload => self.reports.push(SysEvent::Reload),
             Happening::Stdin { bytes } => {
                 self.stdin_ended |= bytes.is_none();
                 self.stdin.extend(bytes.unwrap_or_default());

@@ -166,6 +166,11 @@ impl Net {
         self.at(time, happening);
     }
 
+    /// Has the process asked to read its configuration again at `time`.
+    pub fn reload_at(&mut self, time: Instant) {
+        self.at(time, Happening::Reload);
+    }
+
     /// Gives `bytes` to standard input at `time`; `None` is its end.
     pub fn stdin_at(&mut self, time: Instant, bytes: Option<&[u8]>) {
         self.at(

@@ -191,6 +191,7 @@ pub(super) enum Happening {
         addrs: Option<Vec<SocketAddr>>,
     },
     Interrupt,
+    Reload,
     Terminate,
     /// Input for the standard input; `None` is its end.
     Stdin {

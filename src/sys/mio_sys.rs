@@ -22,7 +22,9 @@ const EVENTS_LEN: usize = 1024;
 
 const TOKEN_WAKER: mio::Token = mio::Token(usize::MAX);
 #[cfg(feature = "cli")]
-const TOKENS_SIGNALS: [mio::Token; 2] = [mio::Token(usize::MAX - 1), mio::Token(usize::MAX - 2)];
+const TOKENS_STOP: [mio::Token; 2] = [mio::Token(usize::MAX - 1), mio::Token(usize::MAX - 2)];
+#[cfg(feature = "cli")]
+const TOKEN_RELOAD: mio::Token = mio::Token(usize::MAX - 3);
 
 // A token of the engine holds a generation as well as an index, and mio's has the width of a pointer.
 const _: () = assert!(usize::BITS >= 64, "wsloop needs a 64-bit target");
@@ -42,7 +44,7 @@ pub struct MioSys {
     resolver: Resolver,
     files: OsFiles,
     #[cfg(feature = "cli")]
-    signals: Option<super::signals::Signals>,
+    signals: super::signals::Signals,
 }
 
 impl MioSys {
@@ -65,7 +67,7 @@ impl MioSys {
             files: OsFiles::with_inbox(Arc::clone(&inbox)),
             inbox,
             #[cfg(feature = "cli")]
-            signals: None,
+            signals: super::signals::Signals::default(),
         })
     }
 
@@ -76,10 +78,16 @@ impl MioSys {
     /// The system's: too many open files.
     #[cfg(feature = "cli")]
     pub fn watch_signals(&mut self) -> io::Result<()> {
-        if self.signals.is_none() {
-            self.signals = Some(super::signals::Signals::new(self.poll.registry(), TOKENS_SIGNALS)?);
-        }
-        Ok(())
+        self.signals.watch_stop(self.poll.registry(), TOKENS_STOP)
+    }
+
+    /// From now on SIGHUP doesn't end the process, but comes as [`SysEvent::Reload`]. Several calls do what one does.
+    ///
+    /// # Errors
+    /// The system's: too many open files.
+    #[cfg(feature = "cli")]
+    pub fn watch_reload(&mut self) -> io::Result<()> {
+        self.signals.watch_reload(self.poll.registry(), TOKEN_RELOAD)
     }
 
     fn register(&self, socket: &mut Socket, token: Token) -> io::Result<()> {
@@ -107,7 +115,7 @@ impl MioSys {
                     let begun = *begun.get_or_insert(now);
                     left = timeout.map(|timeout| timeout.saturating_sub(now - begun));
                     #[cfg(feature = "cli")]
-                    if self.signals.is_some() {
+                    if !self.signals.is_empty() {
                         // The handler has written to its pipe: the next try comes back with it at once.
                         continue;
                     }
@@ -285,13 +293,8 @@ impl Sys for MioSys {
                 continue;
             }
             #[cfg(feature = "cli")]
-            if TOKENS_SIGNALS.contains(&token) {
-                events.extend(
-                    self.signals
-                        .iter_mut()
-                        .flat_map(|signals| signals.drain())
-                        .map(SysEvent::Signal),
-                );
+            if token == TOKEN_RELOAD || TOKENS_STOP.contains(&token) {
+                events.extend(self.signals.drain());
                 continue;
             }
             events.push(SysEvent::Io {

@@ -161,6 +161,9 @@ pub(crate) const ROWS: &[Row] = &[
             ("proto::CloseCode", Yes),
             ("proto::Closed", Yes),
             ("proto::Config", Yes),
+            // What is configured of compression; nothing is compressed there.
+            ("proto::Contexts", In("connector/ws/options/compression.rs")),
+            ("proto::Deflate", In("connector/ws/options/compression.rs")),
             ("proto::Instant", Yes),
             ("proto::Limits", Yes),
             ("proto::Message", Yes),

@@ -25,6 +25,7 @@
 
 mod macros;
 mod reading;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub(super) use self::macros::{
     choices, option_default, option_key, option_missing, option_range, option_record_default, option_value, options,
 };
 pub(super) use self::reading::{Keys, OptionRecord, RecordVisitor, Within, read_choice};
+pub(super) use self::shapes::{OneOrMany, Switch, TextOr, Unread};
 use super::value::Value;
 
 /// One key of a configuration record, as the reference shows it.
