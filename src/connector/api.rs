@@ -110,6 +110,16 @@ pub trait Commands {
     /// # Errors
     /// The stream is gone or closing.
     fn send(&mut self, stream: StreamId, message: Message<'_>) -> Result<Sent, Misuse>;
+    /// Sends a message that others get as well, encoded once.
+    ///
+    /// # Errors
+    /// The stream is gone or closing.
+    fn send_prepared(&mut self, stream: StreamId, message: &proto::Prepared) -> Result<Sent, Misuse>;
+    /// What became of the messages that a stream was given; see [`engine::Engine::account`].
+    ///
+    /// # Errors
+    /// The stream is gone, or its options ask for no account.
+    fn account(&self, stream: StreamId) -> Result<engine::Account, Misuse>;
     /// Begins the close handshake, behind what is queued.
     ///
     /// # Errors

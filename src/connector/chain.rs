@@ -194,6 +194,11 @@ pub struct StreamWriter {
 }
 
 impl StreamWriter {
+    /// Whether what becomes of an event depends on those before it.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.stages.iter().any(|stage| stage.is_streaming())
+    }
+
     /// Encodes a value, sends it through the postprocessors and hands each chunk to `chunk`: a frame, or what is
     /// written to a file at once.
     ///

@@ -70,8 +70,8 @@ pub struct Event {
     pub origins: Origins,
     /// When it was read, in nanoseconds since the Unix epoch.
     pub ingest_ns: u64,
-    /// True for an event that came out of an `err` port, and for everything derived from it: it never gives rise to
-    /// another error event.
+    /// True for an event that came out of an `err` port or tells of a connection that has ended, and for everything derived
+    /// from it: it never gives rise to another error event.
     pub is_error: bool,
 }
 

@@ -47,6 +47,11 @@ pub(super) trait Stage {
     /// make sense of.
     fn process(&mut self, piece: Piece<'_>, out: &mut Out<'_>);
 
+    /// Whether what becomes of a piece depends on those before it.
+    fn is_streaming(&self) -> bool {
+        false
+    }
+
     /// The stream has ended: gives what was held back. Most stages hold nothing back.
     fn finish(&mut self, ingest_ns: u64, out: &mut Out<'_>) {
         let _ = (ingest_ns, out);

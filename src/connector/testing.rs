@@ -305,6 +305,14 @@ impl Commands for OnlyFiles<'_> {
         unreachable!("{NO_STREAMS}")
     }
 
+    fn send_prepared(&mut self, _: StreamId, _: &proto::Prepared) -> Result<Sent, Misuse> {
+        unreachable!("{NO_STREAMS}")
+    }
+
+    fn account(&self, _: StreamId) -> Result<engine::Account, Misuse> {
+        unreachable!("{NO_STREAMS}")
+    }
+
     fn close(&mut self, _: StreamId, _: Option<CloseCode>, _: &str) -> Result<(), Misuse> {
         unreachable!("{NO_STREAMS}")
     }

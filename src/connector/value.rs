@@ -80,6 +80,12 @@ impl Value {
         }
     }
 
+    /// Whether both are one record, shared; cheap, and false for records that are merely equal.
+    #[must_use]
+    pub fn is_same_record(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Record(own), Self::Record(others)) if Arc::ptr_eq(own, others))
+    }
+
     /// Whether it is `null`.
     #[must_use]
     pub const fn is_null(&self) -> bool {

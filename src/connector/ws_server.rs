@@ -1,39 +1,75 @@
 //! `ws_server`: listens for WebSocket connections; each is a stream of events, and events find their way back to it.
 
 mod connections;
+mod counts;
+mod deliver;
+mod life;
+mod request;
+mod stopping;
 mod target;
 
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
-use std::time::Duration;
 use std::vec::Vec;
 
-use self::connections::{Connection, Connections};
+use self::connections::Connections;
+use self::counts::Counts;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
 use super::doc::{Example, Page};
-use super::event::{Event, Origin, Port};
+use super::event::{Event, Port};
 use super::reconnect::{Next, Reconnect};
-use super::ws::meta::{self, Metadata};
 use super::ws::options::{SERVER_OPTIONS, ServerPlan};
-use super::{Processing, error_event, tls};
-use crate::engine::{self, ListenerId, Sent, StreamId};
-use crate::proto::{Accept, CloseCode, Instant, Request, Response};
-
-/// In the step of a stop that closes connections, what waits to be read is read first; but not for longer than this, or
-/// a client that never pauses would be cut in the end.
-const READ_ON: Duration = Duration::from_millis(500);
+use super::{Processing, StreamWriter, error_event};
+use crate::engine::{self, ListenerId, StreamId};
+use crate::proto::Instant;
 
 pub(super) const PAGE: Page = Page {
     summary: "Listens for WebSocket connections; each is a stream of events, and events find their way back to it",
     text: r#"
 Each message of a connection passes the preprocessors and the codec, and what comes of it are events on `out`; what can't be
-understood is an event on `err`. An event that reaches `in` goes to the connection that its metadata names
-(`$ws_server.peer` or `$ws_server.stream`), else to every open connection that it came from; each piece that codec and
-postprocessors make of it is one frame: a text frame, or a binary one if `$binary` is `true`.
+understood is an event on `err`. Events carry `$ws_server`: `tls`, `peer` (`host`, `port`), `stream` (a number that no other
+connection ever has) and `request` (`target`, `path`, `query`, `headers`, `subprotocol`); `$binary` is `true` for a binary
+message, and absent for text.
+
+### Whom an event reaches
+
+1. With `$ws_server.broadcast`: every open connection (`true`), or those that asked for a path or speak a subprotocol
+   (`{"path": "/chat", "subprotocol": "v2"}`). It is encoded once. That it reaches nobody is no error.
+2. Else the open connection that `$ws_server.peer` or `$ws_server.stream` names.
+3. Else every open connection that the event came from: the one that asked, or all that contributed to it.
+4. Else nobody: it is dropped and counted, and an event on `err` says so, unless it came from `err` itself.
+
+Each piece that codec and postprocessors make of it is one frame: text, or binary if `$binary` (or `$ws_server.binary`) is
+`true`. An event that can't be encoded, or isn't text although it should be, is an event on `err`, and the connection stays.
+
+### Closing a connection
+
+`$ws_server.close = {"code": 4000, "reason": "enough"}` (or `true` for 1000) closes the connections that the event reaches,
+behind its message; with `"only": true` the event itself is not sent. Codes are 1000 to 1003, 1007 to 1014 and 3000 to 4999, a
+reason has at most 123 bytes; others are an event on `err`. What comes in never has this key, so an echo closes nothing.
+
+### The port `connections`
+
+If it is linked, it gives `{"event": "connected"}` for each connection that has opened, and for each of these exactly once
+`{"event": "disconnected", "by": "peer", "code": 1000, "reason": "", "counts": {…}}` when it has ended. `by` is `peer`, `us` or
+`error`, and then `reason` says what happened. The counts are `messages_in`, `bytes_in`, `messages_out`, `bytes_out` and
+`dropped`. Both have the metadata and origin of the connection: linked back to `in`, the first one greets it, and the other
+reaches nobody, which is no error.
+
+### A client that doesn't read
+
+Each connection has a queue of its own, bounded by `limits.queued_bytes`; what happens at the bound is `slow_reader`'s to say.
+The others never wait, and every message that is dropped is counted for its connection.
+
+### Differences to Tremor
+
+Frames are binary by `$ws_server.binary` as well; merged events reach every contributing connection; a server without
+clients pauses nobody; handshakes are independent of each other and limited in time; a bad request is answered by HTTP. The
+ports and keys beyond `url`, `tls`, `backlog` and `socket_options` are ours.
 "#,
     options: SERVER_OPTIONS,
     examples: &[Example::Flow {
@@ -58,13 +94,15 @@ pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigErr
     Ok(Box::new(WsServer {
         name: setup.name,
         plan,
+        broadcaster: setup.processing.writer(),
         processing: setup.processing,
         reconnect: Reconnect::new(setup.reconnect),
         state: State::Idle,
+        links: Links::default(),
         connections: Connections::default(),
         may_read: false,
         has_read: false,
-        untargeted: 0,
+        counts: Counts::default(),
         cut: 0,
     }))
 }
@@ -73,14 +111,16 @@ struct WsServer {
     name: Arc<str>,
     plan: ServerPlan,
     processing: Processing,
+    /// Makes the frames that everybody gets.
+    broadcaster: StreamWriter,
     reconnect: Reconnect,
     state: State,
+    links: Links,
     connections: Connections,
     may_read: bool,
     /// A message came since the last look: what waits has not been read to its end.
     has_read: bool,
-    /// Events that no open connection was the target of.
-    untargeted: u64,
+    counts: Counts,
     /// Connections that were still open when time was up.
     cut: usize,
 }
@@ -129,157 +169,6 @@ impl WsServer {
         }
     }
 
-    /// A client asks to open a stream: accepted, unless it comes from a page or for a path that is not served.
-    fn handle_request(&mut self, stream: StreamId, request: &Request, cx: &mut Context<'_>) {
-        if let Some(response) = self.refusal(request) {
-            // A stream that is gone needs no answer.
-            let _ = cx.commands.refuse(stream, response);
-            return;
-        }
-        let spoken = self.plan.subprotocols.iter();
-        let subprotocol = spoken
-            .map(String::as_str)
-            .find(|name| request.subprotocols().any(|offered| offered == *name));
-        let answer = subprotocol.map_or_else(Accept::new, |name| Accept::new().subprotocol(name));
-        if cx.commands.accept(stream, answer).is_err() {
-            return;
-        }
-        let peer = cx.commands.peer_addr(stream).ok();
-        let mut record = meta::connection(self.plan.scheme == "wss", peer, stream);
-        record.insert("request".into(), meta::request(request, subprotocol));
-        let origin = Origin {
-            connector: cx.id,
-            stream: stream.as_u64(),
-        };
-        let connection = Connection {
-            stream,
-            peer,
-            metadata: Metadata::new(&["ws_server"], record),
-            reader: self.processing.reader(Arc::clone(&self.name), origin),
-            writer: self.processing.writer(),
-            is_open: false,
-            dropped: 0,
-        };
-        self.connections.insert(connection);
-        if !self.may_read {
-            let _ = cx.commands.pause(stream);
-        }
-    }
-
-    fn refusal(&self, request: &Request) -> Option<Response> {
-        let plain = |status, text: &str| Response::new(status).header("Content-Type", "text/plain").body(text);
-        let is_served = |paths: &Vec<String>| paths.iter().any(|path| path == request.path());
-        if !self.plan.paths.as_ref().is_none_or(is_served) {
-            return Some(plain(404, "There is no WebSocket at this path.\n"));
-        }
-        let origins = self.plan.origins.as_ref()?;
-        let is_allowed = origins.iter().any(|allowed| match (allowed, request.origin()) {
-            (Some(allowed), Some(origin)) => allowed.eq_ignore_ascii_case(origin),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        });
-        (!is_allowed).then(|| plain(403, "This origin is not allowed.\n"))
-    }
-
-    /// The connection has ended: what the preprocessors held back becomes events, which can still be answered where the
-    /// peer closed in good order.
-    fn handle_ended(&mut self, stream: StreamId, reason: Option<String>, cx: &mut Context<'_>) {
-        let Some(connection) = self.connections.end(stream) else {
-            return;
-        };
-        let metadata = connection.metadata.text.clone();
-        connection.reader.finish(&metadata, cx.wall_ns, cx.emitted);
-        let (peer, dropped) = (connection.peer, connection.dropped);
-        let peer = peer.map_or_else(|| "a peer".to_string(), |peer| peer.to_string());
-        if let Some(reason) = reason {
-            self.say(
-                cx,
-                Level::Debug,
-                format!("the connection with {peer} has failed: {reason}"),
-            );
-        }
-        if dropped > 0 {
-            self.say(
-                cx,
-                Level::Warn,
-                format!("{dropped} messages for {peer} were dropped, since it did not read"),
-            );
-        }
-    }
-
-    fn deliver(&mut self, event: &Event, cx: &mut Context<'_>) {
-        // A target may turn out to be gone: then the event goes to whom it goes to without that one. Each round but the
-        // last takes at least one connection off the open ones.
-        loop {
-            let targets = self.connections.targets(event, cx.id);
-            if targets.is_empty() {
-                self.untargeted += 1;
-                return self.emit_error("no open connection is the target of this event", 0, event, cx);
-            }
-            let mut was_there = false;
-            for stream in targets {
-                match self.send(stream, event, cx) {
-                    Ok(is_there) => was_there |= is_there,
-                    Err(error) => {
-                        was_there = true;
-                        self.emit_error(&error, stream.as_u64(), event, cx);
-                    }
-                }
-            }
-            if was_there {
-                return;
-            }
-        }
-    }
-
-    /// Sends an event to a connection; `false` if that is gone.
-    fn send(&mut self, stream: StreamId, event: &Event, cx: &mut Context<'_>) -> Result<bool, String> {
-        let Some(connection) = self.connections.find(stream) else {
-            return Ok(false);
-        };
-        let before = connection.dropped;
-        let Connection {
-            writer,
-            dropped,
-            is_open,
-            ..
-        } = connection;
-        let commands = &mut *cx.commands;
-        let (mut was_closed, mut is_gone) = (false, false);
-        let written = super::ws::frame::write(writer, event, &mut |message| match commands.send(stream, message) {
-            Ok(Sent::Queued { .. } | Sent::AboveHighWater { .. }) => {}
-            Ok(Sent::Dropped { .. } | Sent::Refused { .. }) => *dropped += 1,
-            Ok(Sent::Closing) => {
-                *dropped += 1;
-                *is_open = false;
-                was_closed = true;
-            }
-            // Its Close has been sent, or it is gone: there is nothing to send to any more.
-            Err(_) => {
-                *is_open = false;
-                is_gone = true;
-            }
-        });
-        let is_first = before == 0 && connection.dropped > 0;
-        let peer = connection
-            .peer
-            .map_or_else(|| "a peer".to_string(), |peer| peer.to_string());
-        if was_closed {
-            self.say(
-                cx,
-                Level::Warn,
-                format!("{peer} does not read what is sent to it, and is being closed (1013)"),
-            );
-        } else if is_first && self.connections.is_open(stream) {
-            self.say(
-                cx,
-                Level::Warn,
-                format!("{peer} does not read what is sent to it: messages are being dropped"),
-            );
-        }
-        written.map(|()| !is_gone)
-    }
-
     /// Tells on `err` what became of an event; an event that came from an `err` port gives rise to none.
     fn emit_error(&self, text: &str, stream: u64, event: &Event, cx: &mut Context<'_>) {
         if !event.is_error {
@@ -291,25 +180,6 @@ impl WsServer {
                 .push((Port::Err, error_event(&self.name, text, stream, 0, base)));
         }
     }
-
-    /// Sends every open connection what its postprocessors hold back, and its Close.
-    fn close_all(&mut self, cx: &mut Context<'_>) {
-        self.state = State::Closing;
-        let mut problems = Vec::new();
-        for connection in self.connections.iter_mut().filter(|connection| connection.is_open) {
-            let (stream, commands) = (connection.stream, &mut *cx.commands);
-            let finished = super::ws::frame::finish(&mut connection.writer, cx.wall_ns, &mut |message| {
-                let _ = commands.send(stream, message);
-            });
-            problems.extend(finished.err());
-            // One that closes already is on its way to where this leads.
-            let _ = cx.commands.close(stream, Some(CloseCode::GOING_AWAY), "");
-            let _ = cx.commands.resume(stream);
-        }
-        for problem in problems {
-            self.say(cx, Level::Warn, problem);
-        }
-    }
 }
 
 impl Connector for WsServer {
@@ -317,14 +187,15 @@ impl Connector for WsServer {
         Rank::Server
     }
 
-    fn start(&mut self, _links: Links, cx: &mut Context<'_>) {
+    fn start(&mut self, links: Links, cx: &mut Context<'_>) {
+        self.links = links;
         self.listen(cx);
     }
 
     fn handle_flow(&mut self, may_read: bool, cx: &mut Context<'_>) {
         self.may_read = may_read;
-        for connection in self.connections.iter_mut() {
-            // One that is gone has nothing to pause.
+        // One that is being closed is read, whatever waits, until the peer's Close; one that is gone has nothing to pause.
+        for connection in self.connections.iter_mut().filter(|connection| !connection.is_closing) {
             let _ = if may_read {
                 cx.commands.resume(connection.stream)
             } else {
@@ -341,27 +212,10 @@ impl Connector for WsServer {
         self.connections.forget_ended();
         match event {
             engine::Event::Request(request) => self.handle_request(stream, request, cx),
-            engine::Event::Opened(_) => {
-                if let Some(connection) = self.connections.find(stream) {
-                    connection.is_open = true;
-                }
-            }
-            engine::Event::Message(message) => {
-                self.has_read = true;
-                if let Some(connection) = self.connections.find(stream) {
-                    let metadata = &connection.metadata;
-                    let metadata = if message.is_text() {
-                        &metadata.text
-                    } else {
-                        &metadata.binary
-                    };
-                    connection
-                        .reader
-                        .read(message.as_bytes(), metadata, cx.wall_ns, cx.emitted);
-                }
-            }
-            engine::Event::Closed(_) => self.handle_ended(stream, None, cx),
-            engine::Event::Failed(failure) => self.handle_ended(stream, Some(tls::explain(failure)), cx),
+            engine::Event::Opened(_) => self.handle_opened(stream, cx),
+            engine::Event::Message(message) => self.handle_message(stream, *message, cx),
+            engine::Event::Closed(closed) => self.handle_closed(stream, closed, cx),
+            engine::Event::Failed(failure) => self.handle_failed(stream, failure, cx),
             // A slow reader's policy is the engine's; pings are answered by it.
             _ => {}
         }
@@ -370,13 +224,7 @@ impl Connector for WsServer {
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         match self.state {
             State::Waiting(until) if until <= cx.now => self.listen(cx),
-            State::ReadingOn(until) => {
-                if self.has_read && cx.now < until {
-                    self.has_read = false;
-                } else {
-                    self.close_all(cx);
-                }
-            }
+            State::ReadingOn(until) => self.read_on(until, cx),
             State::Idle
             | State::Waiting(_)
             | State::Listening(_)
@@ -398,30 +246,7 @@ impl Connector for WsServer {
     }
 
     fn handle_stop(&mut self, step: StopStep, cx: &mut Context<'_>) {
-        match step {
-            StopStep::Sources => {
-                if let State::Listening(listener) = self.state {
-                    cx.commands.close_listener(listener);
-                }
-                if !matches!(self.state, State::Failed(_)) {
-                    self.state = State::Closed;
-                }
-            }
-            StopStep::Clients => {}
-            StopStep::Servers => {
-                if matches!(self.state, State::Closed) {
-                    // What is there already is seen in the next turn.
-                    self.has_read = true;
-                    self.state = State::ReadingOn(cx.now + READ_ON);
-                }
-            }
-            StopStep::Sinks => {
-                if matches!(self.state, State::ReadingOn(_)) {
-                    self.close_all(cx);
-                }
-                self.cut = self.connections.len();
-            }
-        }
+        self.begin_step(step, cx);
     }
 
     fn is_settled(&self, step: StopStep) -> bool {

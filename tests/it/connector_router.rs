@@ -23,7 +23,8 @@ pub(crate) struct Straight {
 
 impl Wiring for Straight {
     fn handle_event(&mut self, from: ConnectorId, port: Port, event: Event, deliveries: &mut Vec<Delivery>) {
-        if port == Port::Out {
+        // What `connections` gives is there only if it is linked.
+        if matches!(port, Port::Out | Port::Connections) {
             for event in (self.between)(event) {
                 deliveries.extend(self.sinks[from.0 as usize].iter().map(|to| Delivery {
                     to: *to,
@@ -61,6 +62,16 @@ pub(crate) fn router_with(
     links: &[(u32, u32)],
     between: Between,
 ) -> Router<MioSys, Straight> {
+    router_telling(connectors, links, between, false)
+}
+
+/// The same, with the port `connections` of every source linked as `out` is.
+pub(crate) fn router_telling(
+    connectors: &[(&str, &str)],
+    links: &[(u32, u32)],
+    between: Between,
+    connections: bool,
+) -> Router<MioSys, Straight> {
     let mut files = OsFiles::new();
     let built: Vec<Built> = connectors
         .iter()
@@ -81,6 +92,7 @@ pub(crate) fn router_with(
     };
     for (from, to) in links {
         wiring.links[*from as usize].out = true;
+        wiring.links[*from as usize].connections = connections;
         wiring.links[*to as usize].sink = true;
         wiring.sinks[*from as usize].push(ConnectorId(*to));
     }

@@ -6,21 +6,22 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tungstenite::client::IntoClientRequest as _;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 use wsloop::connector::api::StopRequest;
 use wsloop::connector::{Event, Origins, Outcome, Value};
 use wsloop::engine::Handle;
 
-use super::connector_router::{Between, router_with, run};
+use super::connector_router::{Between, router_telling, router_with, run};
 
 /// No wait is longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const SERVER: &str = r#"{"codec":"json","config":{"url":"127.0.0.1:0"}}"#;
+pub(crate) const SERVER: &str = r#"{"codec":"json","config":{"url":"127.0.0.1:0"}}"#;
 
 /// A service on a thread of its own, whose first connector is a `ws_server`.
-struct Service {
+pub(crate) struct Service {
     addr: SocketAddr,
     handle: Handle,
     stop: Sender<()>,
@@ -30,10 +31,19 @@ struct Service {
 impl Service {
     /// A `ws_server` linked to itself.
     fn answering(between: impl FnOnce() -> Between + Send + 'static) -> Self {
+        Self::defined(SERVER, false, between)
+    }
+
+    /// The same with a definition of its own, and maybe with its port `connections` linked as `out` is.
+    pub(crate) fn defined(
+        definition: &'static str,
+        connections: bool,
+        between: impl FnOnce() -> Between + Send + 'static,
+    ) -> Self {
         let (ready, starting) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let mut router = router_with(&[("ws_server", SERVER)], &[(0, 0)], between());
+            let mut router = router_telling(&[("ws_server", definition)], &[(0, 0)], between(), connections);
             router.turn(Some(Duration::ZERO)).unwrap();
             let addr = router.listeners().next().unwrap().addr;
             ready.send((addr, router.engine().handle())).unwrap();
@@ -52,15 +62,23 @@ impl Service {
         }
     }
 
-    fn client(&self) -> WebSocket<TcpStream> {
-        let socket = TcpStream::connect(self.addr).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        tungstenite::client(format!("ws://{}/chat?x=1", self.addr), socket)
-            .unwrap()
-            .0
+    pub(crate) fn client(&self) -> WebSocket<TcpStream> {
+        self.client_at("/chat?x=1", None)
     }
 
-    fn stop(mut self) -> (Outcome, Vec<String>) {
+    /// A client that asks for a path, and offers a subprotocol.
+    pub(crate) fn client_at(&self, target: &str, subprotocol: Option<&str>) -> WebSocket<TcpStream> {
+        let socket = TcpStream::connect(self.addr).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("ws://{}{target}", self.addr).into_client_request().unwrap();
+        if let Some(name) = subprotocol {
+            let name = name.parse().unwrap();
+            request.headers_mut().insert("Sec-WebSocket-Protocol", name);
+        }
+        tungstenite::client(request, socket).unwrap().0
+    }
+
+    pub(crate) fn stop(mut self) -> (Outcome, Vec<String>) {
         self.stop.send(()).unwrap();
         self.handle.wake();
         self.thread.take().unwrap().join().unwrap()

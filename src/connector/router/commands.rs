@@ -7,7 +7,7 @@ use std::vec::Vec;
 use crate::connector::api::Commands;
 use crate::connector::event::ConnectorId;
 use crate::engine::{self, ConnectOptions, Engine, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId, Sys};
-use crate::proto::{Accept, CloseCode, Message, Response};
+use crate::proto::{Accept, CloseCode, Message, Prepared, Response};
 
 /// The engine while it is lent to a connector; remembers what belongs to whom.
 pub(super) struct EngineCommands<'a, S: Sys + Files> {
@@ -50,6 +50,14 @@ impl<S: Sys + Files> Commands for EngineCommands<'_, S> {
 
     fn send(&mut self, stream: StreamId, message: Message<'_>) -> Result<Sent, Misuse> {
         self.engine.send(stream, message)
+    }
+
+    fn send_prepared(&mut self, stream: StreamId, message: &Prepared) -> Result<Sent, Misuse> {
+        self.engine.send_prepared(stream, message)
+    }
+
+    fn account(&self, stream: StreamId) -> Result<engine::Account, Misuse> {
+        self.engine.account(stream)
     }
 
     fn close(&mut self, stream: StreamId, code: Option<CloseCode>, reason: &str) -> Result<(), Misuse> {

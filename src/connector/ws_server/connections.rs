@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::string::String;
 use std::vec::Vec;
 
+use crate::connector::event::{ConnectorId, Event, Origins};
+use crate::connector::ws::life::Traffic;
 use crate::connector::ws::meta::Metadata;
 use crate::connector::{StreamReader, StreamWriter};
 use crate::engine::StreamId;
@@ -15,10 +18,18 @@ pub(super) struct Connection {
     pub(super) metadata: Metadata,
     pub(super) reader: StreamReader,
     pub(super) writer: StreamWriter,
+    /// The path that it asked for.
+    pub(super) path: String,
+    /// The subprotocol that was agreed on.
+    pub(super) subprotocol: Option<String>,
+    /// Its opening handshake has succeeded.
+    pub(super) was_opened: bool,
     /// Messages can be sent.
     pub(super) is_open: bool,
-    /// Messages that it did not get.
-    pub(super) dropped: u64,
+    /// Our Close is sent, or queued.
+    pub(super) is_closing: bool,
+    /// What passed over it; what went out is known to the engine until the end.
+    pub(super) traffic: Traffic,
 }
 
 /// All connections of a server.
@@ -53,8 +64,23 @@ impl Connections {
         self.open(self.by_peer.get(&peer)?.as_u64())
     }
 
-    pub(super) fn is_open(&self, stream: StreamId) -> bool {
-        self.open(stream.as_u64()).is_some()
+    /// The connection that an event comes from and goes back to: its only origin, whose metadata it still has.
+    pub(super) fn answered(&self, event: &Event, server: ConnectorId) -> Option<StreamId> {
+        let Origins::One(origin) = event.origins else {
+            return None;
+        };
+        let connection = self.by_stream.get(&origin.stream)?;
+        let metadata = &connection.metadata;
+        let is_own = event.meta.is_same_record(&metadata.text) || event.meta.is_same_record(&metadata.binary);
+        (origin.connector == server && connection.is_open && is_own).then_some(connection.stream)
+    }
+
+    /// The open connections, the oldest first.
+    pub(super) fn open_ones(&self) -> Vec<StreamId> {
+        let open = self.by_stream.values().filter(|connection| connection.is_open);
+        let mut open: Vec<StreamId> = open.map(|connection| connection.stream).collect();
+        open.sort_unstable_by_key(|stream| stream.as_u64());
+        open
     }
 
     /// The connection has ended; it stays until [`forget_ended`](Self::forget_ended), so that its last events are

@@ -156,6 +156,7 @@ impl ServerPlan {
             .queue(QueueOptions { slow_reader, ..queue? })
             .protocol(Arc::new(protocol))
             .requests(true)
+            .account(true)
             .handshakes_max(record.connections.handshakes_max.get())
             .tls_timeout(Duration::from_millis(record.timeouts.tls_ms.get()));
         if let Some(max) = record.connections.max {
