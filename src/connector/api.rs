@@ -12,6 +12,7 @@ use std::vec::Vec;
 
 use super::config::ConfigError;
 use super::event::{ConnectorId, Delivery, Event, Port};
+use super::ticket::{Outcome as TicketOutcome, TicketOffice};
 use crate::engine::{self, ConnectOptions, Files, ListenOptions, ListenerId, Misuse, Sent, StreamId};
 use crate::proto::{self, CloseCode, Instant, Message};
 
@@ -171,6 +172,8 @@ pub struct Context<'a> {
     pub log: &'a mut Vec<LogLine>,
     /// Set by `exit`.
     pub stop: &'a mut Option<StopRequest>,
+    /// For tickets of events that the connector wants to hear of again.
+    pub tickets: &'a TicketOffice,
     /// Uniform random numbers from the system's generator, for jitter.
     pub random: &'a mut dyn FnMut() -> u64,
 }
@@ -233,6 +236,11 @@ pub trait Connector {
     /// The moment of [`Connector::poll_timeout`] has come.
     fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let _ = cx;
+    }
+
+    /// An event that it gave a ticket of that number has been given to the system by every sink, or never will be.
+    fn handle_settled(&mut self, id: u64, outcome: TicketOutcome, cx: &mut Context<'_>) {
+        let _ = (id, outcome, cx);
     }
 
     /// The operator asks for what was configured by files to be read again: certificates, say. What can't be used is

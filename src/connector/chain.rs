@@ -10,6 +10,7 @@ use super::config::ConfigError;
 use super::event::{Event, Origin, Origins, Port};
 use super::registry::{Factory, resolve, resolve_all};
 use super::stage::{self, Piece, Stage, StageError};
+use super::ticket::Ticket;
 use super::value::{Record, Value};
 use super::{postprocessor, preprocessor};
 
@@ -153,6 +154,7 @@ impl Emit<'_> {
             origins: Origins::One(self.origin),
             ingest_ns: self.ingest_ns,
             is_error: false,
+            ticket: Ticket::default(),
         };
         match decoded {
             Ok(None) => {}

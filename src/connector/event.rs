@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::ticket::Ticket;
 use super::value::Value;
 
 /// Names a connector instance of the running service; given by the router, never reused.
@@ -73,6 +74,8 @@ pub struct Event {
     /// True for an event that came out of an `err` port or tells of a connection that has ended, and for everything derived
     /// from it: it never gives rise to another error event.
     pub is_error: bool,
+    /// By which its source learns what became of it; empty for most events.
+    pub ticket: Ticket,
 }
 
 /// The ports of a connector.

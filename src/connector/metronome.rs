@@ -102,7 +102,7 @@ impl Connector for Metronome {
                 meta,
                 origins,
                 ingest_ns: cx.wall_ns,
-                is_error: false,
+                ..Event::default()
             },
         ));
     }

@@ -23,6 +23,7 @@ mod stage;
 mod stdio;
 #[cfg(test)]
 mod testing;
+mod ticket;
 mod tls;
 pub mod value;
 mod ws;
@@ -39,4 +40,5 @@ pub use options::{Inner, OptionDoc};
 pub use reconnect::{Next, Reconnect, RetryOptions, Strategy};
 pub use router::{Listening, Outcome, Router, RouterOptions, Turn};
 pub use stage::StageError;
+pub use ticket::{Outcome as TicketOutcome, Settled, Ticket, TicketOffice};
 pub use value::{Record, Value};

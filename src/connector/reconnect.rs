@@ -1,13 +1,15 @@
 //! When to try again: the `reconnect` of a definition.
 
 use std::format;
+use std::num::NonZeroU64;
 use std::string::String;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::config::{self, ConfigError, Segment};
-use super::doc::Page;
+use super::doc::{Example, Page};
+use super::options::{OptionDoc, choices, options};
 use super::value::Value;
 
 /// Without a strategy, a connection that was up and is lost is tried once more after this time.
@@ -27,30 +29,34 @@ pub enum Strategy {
     Retry(RetryOptions),
 }
 
-/// The `retry` strategy: waits that grow and, but for the first, are drawn at random (RFC 6455 section 7.2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetryOptions {
-    /// The first wait, in milliseconds.
-    pub interval_ms: u64,
-    /// What each wait is to the one before; default 1.5.
-    #[serde(default = "default_growth_rate")]
-    pub growth_rate: f64,
-    /// Failed attempts until it gives up: at the start the first attempt is one of them. Default: never.
-    #[serde(default)]
-    pub max_retries: Option<u64>,
-    /// Whether each wait but the first is drawn between the one before and what that would have grown to, so that
-    /// clients of a lost server don't come back all at once; default true.
-    #[serde(default = "default_randomized")]
-    pub randomized: bool,
+options! {
+    /// The `retry` strategy: waits that grow and are drawn at random (RFC 6455 section 7.2.3).
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    pub struct RetryOptions {
+        /// The first wait, in milliseconds.
+        interval_ms: u64,
+        /// What each wait is to the one before; not below 0.
+        growth_rate: f64 = 1.5,
+        /// The longest wait, in milliseconds; the waits grow no further. Any, if not given.
+        max_interval_ms: Option<NonZeroU64> = None,
+        /// Failed attempts until it gives up: at the start the first attempt is one of them, after a loss all are further
+        /// ones. It never gives up, if not given.
+        max_retries: Option<u64> = None,
+        /// Whether waits are drawn at random, so that clients of a lost server don't come back all at once.
+        randomized: bool = true,
+        /// How they are drawn.
+        jitter: Jitter = Jitter::Growth,
+    }
 }
 
-const fn default_growth_rate() -> f64 {
-    1.5
-}
-
-const fn default_randomized() -> bool {
-    true
+choices! {
+    /// How waits are drawn.
+    pub enum Jitter {
+        /// Between the one before and what that would have grown to; the first is `interval_ms` itself. As Tremor does.
+        Growth = "growth",
+        /// Between nothing and the wait: clients that were lost together come back evenly spread.
+        Full = "full",
+    }
 }
 
 pub(super) const PAGE: Page = Page {
@@ -60,11 +66,44 @@ A record with exactly one key, the name of the strategy:
 
 - `{"none": null}`, the default: a connection that was up and is lost is tried once more, after a second; one that
   can't be made at the start is not.
-- `{"retry": {…}}`: again and again, at intervals that grow.
+- `{"retry": {…}}`: again and again, at intervals that grow, until attempts are used up.
+
+When attempts are used up the connector has failed: the log says so, an event on `err` does, and one on `connections`; and if
+nothing else is left to do the service ends with exit code 1. A success starts over.
+
+A client attempts to dial, to speak TLS and to open; a server to bind its address. Waits are in milliseconds, never below 1.
+
+Differences to Tremor: `max_interval_ms` and `jitter` are ours, and a connection that was only read from is made again as
+well.
 "#,
-    options: &[],
-    examples: &[],
+    options: OPTIONS,
+    examples: &[Example::Flow {
+        title: "Waits of 300, 600, 1200 … ms, at most 10 s, each drawn from nothing to that",
+        text: r#"
+define flow terminal
+flow
+  define connector server from ws_client
+  with codec = "string", config = {"url": "ws://127.0.0.1:4242/"},
+       reconnect = {"retry": {"interval_ms": 300, "growth_rate": 2, "max_interval_ms": 10000, "jitter": "full"}}
+  end;
+  define connector lines from stdio with codec = "string", preprocessors = ["separate"] end;
+  define pipeline up pipeline select event from in into out end;
+  create connector server; create connector lines; create pipeline up;
+  connect /connector/lines to /pipeline/up; connect /pipeline/up to /connector/server;
+end;
+deploy flow terminal
+"#,
+    }],
 };
+
+/// The two strategies, as the reference shows them.
+const OPTIONS: &[OptionDoc] = &[
+    OptionDoc::unset::<Value>(
+        "none",
+        " `null`: no strategy, but for one attempt a second after a loss.\n",
+    ),
+    OptionDoc::unset::<RetryOptions>("retry", " Attempts at intervals that grow.\n"),
+];
 
 impl Strategy {
     /// Reads the `reconnect` of a definition: a record with exactly one key, `none` or `retry`.
@@ -96,6 +135,15 @@ impl Strategy {
                     format!("`growth_rate` must be a number of at least 0, not {growth_rate}"),
                 ))
             }
+            Self::Retry(RetryOptions {
+                randomized: false,
+                jitter: Jitter::Full,
+                ..
+            }) => Err(ConfigError::new(
+                ["reconnect", "retry", "jitter"],
+                "`jitter` says how waits are drawn, but `randomized` is `false`",
+            )
+            .help("take one of the two away")),
             Self::None | Self::Retry(_) => Ok(strategy),
         }
     }
@@ -157,19 +205,32 @@ impl Reconnect {
         if let Some(max_retries) = options.max_retries.filter(|max| self.attempts >= *max) {
             return Next::GiveUp(format!("Max retries exceeded: {max_retries}"));
         }
-        let wait = match self.interval_ms {
+        let longest = options.max_interval_ms.map_or(u64::MAX, NonZeroU64::get);
+        let drawn = options.randomized && options.jitter == Jitter::Growth;
+        let base = match self.interval_ms {
             None => options.interval_ms,
             Some(last) => {
                 let grown = grow(last, options.growth_rate);
-                if options.randomized {
+                if drawn {
                     draw(last.min(grown), last.max(grown), random)
                 } else {
                     grown
                 }
             }
+        }
+        .min(longest);
+        self.interval_ms = Some(base);
+        let wait = match options.jitter {
+            Jitter::Full if options.randomized => draw(0, base, random),
+            Jitter::Full | Jitter::Growth => base,
         };
-        self.interval_ms = Some(wait);
         Next::Retry(Duration::from_millis(wait.max(SHORTEST_WAIT_MS)))
+    }
+
+    /// Attempts that failed since the last that succeeded.
+    #[must_use]
+    pub const fn attempts(&self) -> u64 {
+        self.attempts
     }
 }
 
@@ -213,8 +274,10 @@ mod tests {
         let retry = RetryOptions {
             interval_ms: 5,
             growth_rate: 1.5,
+            max_interval_ms: None,
             max_retries: None,
             randomized: true,
+            jitter: Jitter::Growth,
         };
         for (text, strategy) in [
             (r#"{"none": null}"#, Strategy::None),
@@ -348,6 +411,38 @@ mod tests {
         assert_eq!(down.failed(0), wait(100));
         assert_eq!(down.failed(u64::MAX), wait(100));
         assert_eq!(down.failed(0), wait(50));
+    }
+
+    #[test]
+    fn waits_grow_up_to_their_bound() {
+        let mut bounded = reconnect(
+            r#"{"retry": {"interval_ms": 300, "growth_rate": 2, "max_interval_ms": 1000, "randomized": false}}"#,
+        );
+        for expected in [300, 600, 1000, 1000] {
+            assert_eq!(bounded.failed(7), wait(expected));
+        }
+        let mut short = reconnect(r#"{"retry": {"interval_ms": 300, "max_interval_ms": 100}}"#);
+        assert_eq!(short.failed(7), wait(100));
+    }
+
+    #[test]
+    fn full_jitter_draws_from_nothing_to_the_wait() {
+        let text = r#"{"retry": {"interval_ms": 300, "growth_rate": 2, "max_interval_ms": 1000, "jitter": "full"}}"#;
+        let mut longest = reconnect(text);
+        for expected in [300, 600, 1000, 1000] {
+            assert_eq!(longest.failed(u64::MAX), wait(expected));
+        }
+        let mut shortest = reconnect(text);
+        for _ in 0..3 {
+            assert_eq!(
+                shortest.failed(0),
+                wait(1),
+                "what was drawn is not the base of the next"
+            );
+        }
+        assert_eq!(shortest.failed(u64::MAX), wait(1000));
+        let error = read(r#"{"retry": {"interval_ms": 1, "randomized": false, "jitter": "full"}}"#).unwrap_err();
+        assert_eq!(error.path.last(), Some(&Segment::from("jitter")));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use self::slots::Slot;
 use self::stopping::Stopping;
 use super::api::{Built, Connector, Context, Level, LogLine, Rank, StopRequest, Wiring};
 use super::event::{ConnectorId, Delivery, Event, Port};
+use super::ticket::{Settled, TicketOffice};
 use crate::engine::{self, Engine, Events, Files, ListenerId, Notice, Signal, StreamId, Sys};
 use crate::proto::Instant;
 
@@ -109,6 +110,8 @@ struct Core<S: Sys + Files, W: Wiring> {
     emitted: Vec<(Port, Event)>,
     deliveries: Vec<Delivery>,
     log: Vec<LogLine>,
+    tickets: TicketOffice,
+    settled: Vec<Settled>,
     random: Vec<u64>,
     now: Instant,
     wall_ns: u64,
@@ -140,6 +143,8 @@ impl<S: Sys + Files, W: Wiring> Router<S, W> {
                 emitted: Vec::new(),
                 deliveries: Vec::new(),
                 log: Vec::new(),
+                tickets: TicketOffice::default(),
+                settled: Vec::new(),
                 random: Vec::new(),
                 now: Instant::ZERO,
                 wall_ns: 0,
@@ -271,6 +276,7 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
             emitted: &mut self.emitted,
             log: &mut self.log,
             stop: &mut self.stop_request,
+            tickets: &self.tickets,
             random: &mut || random.pop().unwrap_or_default(),
         };
         work(&mut *slot.connector, &mut cx);
@@ -305,6 +311,17 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
             self.call(to, |connector, cx| connector.handle_delivery(port, &event, cx));
         }
         self.deliveries = deliveries;
+    }
+
+    /// Tells sources what became of events that they wanted to hear of again.
+    fn tell_outcomes(&mut self) {
+        let mut settled = std::mem::take(&mut self.settled);
+        self.tickets.poll_settled(&mut settled);
+        for Settled { source, id, outcome } in settled.drain(..) {
+            self.call(source, |connector, cx| connector.handle_settled(id, outcome, cx));
+        }
+        self.settled = settled;
+        self.deliver();
     }
 
     fn handle_notice(&mut self, notice: &Notice) {
@@ -387,6 +404,7 @@ impl<S: Sys + Files, W: Wiring> Core<S, W> {
     /// What follows from all that happened: sources go on or wait, a stop begins or goes on, the service ends.
     fn settle(&mut self) {
         self.deliver();
+        self.tell_outcomes();
         self.update_flow();
         self.advance_stop();
         self.wiring.poll_log(&mut self.log);

@@ -10,6 +10,7 @@ use std::vec::Vec;
 use super::api::{Commands, Connector, Context, Links, LogLine, StopRequest};
 use super::config::lines;
 use super::event::{ConnectorId, Event, Origin, Port};
+use super::ticket::TicketOffice;
 use super::value::{Record, Value, json};
 use super::{Definition, Files, Processing, StreamReader, StreamWriter, build};
 use crate::engine::{self, ConnectOptions, FileId, ListenOptions, ListenerId, Misuse, OpenMode, Sent, StreamId};
@@ -195,6 +196,7 @@ pub(super) struct Bench {
     pub(super) emitted: Vec<(Port, Event)>,
     pub(super) log: Vec<LogLine>,
     pub(super) stop: Option<StopRequest>,
+    pub(super) tickets: TicketOffice,
 }
 
 impl Bench {
@@ -216,6 +218,7 @@ impl Bench {
             emitted: Vec::new(),
             log: Vec::new(),
             stop: None,
+            tickets: TicketOffice::default(),
         }
     }
 
@@ -235,6 +238,7 @@ impl Bench {
             emitted: &mut self.emitted,
             log: &mut self.log,
             stop: &mut self.stop,
+            tickets: &self.tickets,
             random: &mut || 4,
         };
         act(self.connector.as_mut(), &mut context)

@@ -1,36 +1,68 @@
 //! `ws_client`: one connection to a server, made again when it is lost.
 
+mod flight;
+mod life;
+mod sending;
+
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use self::flight::Flight;
+use self::sending::Check;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
 use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
-use super::reconnect::{Next, Reconnect};
-use super::ws::frame;
-use super::ws::meta::{self, Metadata};
+use super::reconnect::Reconnect;
+use super::ws::life::{End, Traffic};
+use super::ws::meta::Metadata;
 use super::ws::options::{CLIENT_OPTIONS, ClientPlan};
 use super::{Processing, StreamReader, StreamWriter, error_event, tls};
-use crate::engine::{self, Sent, StreamId};
-use crate::proto::{CloseCode, Instant, Message};
-
-/// Events that are kept while there is no connection. Sources wait then, so these are only the ones that were already on
-/// their way.
-const HELD_EVENTS: usize = 4096;
+use crate::engine::{self, StreamId};
+use crate::proto::{CloseCode, Instant, Side};
 
 pub(super) const PAGE: Page = Page {
     summary: "One WebSocket connection to a server, made again when it is lost",
     text: r#"
 Each message of the server passes the preprocessors and the codec, and what comes of it are events on `out`; what can't be
-understood is an event on `err`. An event that reaches `in` is sent: each piece that codec and postprocessors make of it is
-one frame: a text frame, or a binary one if `$binary` is `true`. While there is no connection the sources in front of it
-wait.
+understood is an event on `err`. Events carry `$ws_client` (and the same record as `$ws_server`): `tls`, `peer` (`host`,
+`port`, of the address that was connected to) and `stream`; `$binary` is `true` for a binary message, and absent for text. An
+event that reaches `in` is sent: each piece that codec and postprocessors make of it is one frame: text, or binary if `$binary`
+(or `$ws_client.binary`) is `true`.
+
+### When a connection is lost
+
+Whoever lost it, in reading or in writing, [`reconnect`](reconnect.md) decides about the next attempt. Codec and processors
+begin anew with each connection; half a line that waited for its end becomes an event of the connection that brought it.
+
+While there is no connection, and while more than `limits.high_water_bytes` wait to be sent, the sources in front of it wait;
+up to 4096 events that were on their way already are kept. What becomes of each event is accounted for:
+
+- sent: all its frames were given to the system; whether the server received them nobody knows;
+- sent by the next connection, in order and before later ones: not all of its frames were given to the system when the
+  connection was lost;
+- failed, with an event on `err`: it can't be encoded, or isn't text although it should be; there is no room for it; attempts
+  are used up. How many failed is told at the end, and the exit code is 1 then.
+
+### Closing the connection
+
+`$ws_client.close = {"code": 4000, "reason": "enough"}` (or `true` for 1000) closes the connection behind the event's message;
+with `"only": true` the event itself is not sent. That is no loss: the next event makes a new connection.
+
+### The port `connections`
+
+If it is linked, it gives `{"event": "connected"}`; when the connection has ended `{"event": "disconnected", "by": "peer", "code":
+1000, "reason": "", "counts": {…}}`, as with a [`ws_server`](ws_server.md); and `{"event": "failed", "reason": "…", "attempts": 3}` when
+attempts are used up.
+
+### Differences to Tremor
+
+It notices in reading, too, that the server is gone; events in flight are accounted for; a Close is sent when the service ends;
+`wss://` switches TLS on; a url needs no port. The ports and keys beyond `url`, `tls` and `socket_options` are ours.
 "#,
     options: CLIENT_OPTIONS,
     examples: &[Example::Flow {
@@ -65,10 +97,11 @@ pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigErr
         processing: setup.processing,
         reconnect: Reconnect::new(setup.reconnect),
         state: State::Idle,
-        held: VecDeque::new(),
+        links: Links::default(),
+        flight: Flight::default(),
+        check: Check::default(),
         may_read: false,
         is_congested: false,
-        lost: 0,
         was_cut: false,
     }))
 }
@@ -79,12 +112,13 @@ struct WsClient {
     processing: Processing,
     reconnect: Reconnect,
     state: State,
-    /// Events that wait for a connection, in order.
-    held: VecDeque<Event>,
+    links: Links,
+    /// Events that are not sent yet, and the account of all.
+    flight: Flight,
+    /// When to look at what was sent, for those that wait to hear of it.
+    check: Check,
     may_read: bool,
     is_congested: bool,
-    /// Events that will not be sent.
-    lost: u64,
     /// The closing handshake was not done when time was up.
     was_cut: bool,
 }
@@ -96,6 +130,8 @@ enum State {
     Open(Box<Open>),
     /// The next attempt is at this moment.
     Waiting(Instant),
+    /// Closed because an event asked for it; the next event opens it again.
+    Resting,
     /// Stopped in good order.
     Stopped,
     Failed(String),
@@ -104,134 +140,28 @@ enum State {
 /// An open connection. Codec and processors begin anew with each.
 struct Open {
     stream: StreamId,
+    origin: Origin,
     metadata: Metadata,
     reader: StreamReader,
     writer: StreamWriter,
-    /// Our Close is sent, or queued.
-    is_closing: bool,
+    closing: Closing,
+    traffic: Traffic,
+}
+
+/// Whether our Close is sent, or queued, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// An event asked for it.
+    ToRest,
+    /// The service stops.
+    ToStop,
 }
 
 impl WsClient {
     fn say(&self, cx: &mut Context<'_>, level: Level, text: String) {
         let source = self.name.to_string();
         cx.log.push(LogLine { level, source, text });
-    }
-
-    fn dial(&mut self, cx: &mut Context<'_>) {
-        match cx.commands.connect(self.plan.connect.clone()) {
-            Ok(stream) => self.state = State::Dialing(stream),
-            Err(error) => self.handle_failed_attempt(&error.to_string(), cx),
-        }
-    }
-
-    fn handle_failed_attempt(&mut self, reason: &str, cx: &mut Context<'_>) {
-        let next = self.reconnect.failed((cx.random)());
-        let text = format!("can't connect to {}: {reason}", self.plan.url);
-        self.wait_or_give_up(next, text, cx);
-    }
-
-    fn handle_lost(&mut self, reason: &str, cx: &mut Context<'_>) {
-        let next = self.reconnect.lost((cx.random)());
-        let text = format!("the connection to {} is lost: {reason}", self.plan.url);
-        self.wait_or_give_up(next, text, cx);
-    }
-
-    fn wait_or_give_up(&mut self, next: Next, text: String, cx: &mut Context<'_>) {
-        match next {
-            Next::Retry(wait) => {
-                self.say(
-                    cx,
-                    Level::Warn,
-                    format!("{text}; next attempt in {} ms", wait.as_millis()),
-                );
-                self.state = State::Waiting(cx.now + wait);
-            }
-            Next::GiveUp(reason) => {
-                self.state = State::Failed(format!("{text}; not reconnecting: {reason}"));
-                for event in std::mem::take(&mut self.held) {
-                    self.lose(&event, cx);
-                }
-            }
-        }
-    }
-
-    fn handle_opened(&mut self, stream: StreamId, cx: &mut Context<'_>) {
-        self.reconnect.succeeded();
-        self.is_congested = false;
-        let peer = cx.commands.peer_addr(stream).ok();
-        let record = meta::connection(self.plan.tls.is_some(), peer, stream);
-        let origin = Origin {
-            connector: cx.id,
-            stream: stream.as_u64(),
-        };
-        self.state = State::Open(Box::new(Open {
-            stream,
-            metadata: Metadata::new(&["ws_client", "ws_server"], record),
-            reader: self.processing.reader(Arc::clone(&self.name), origin),
-            writer: self.processing.writer(),
-            is_closing: false,
-        }));
-        self.say(
-            cx,
-            Level::Info,
-            format!("ws_client {} is connected to {}", self.name, self.plan.url),
-        );
-        if !self.may_read {
-            // It was opened this moment.
-            let _ = cx.commands.pause(stream);
-        }
-        while let Some(event) = self.held.pop_front() {
-            self.send(&event, cx);
-        }
-    }
-
-    /// The end of a connection that was open: half a line that waited for its end becomes an event of this connection,
-    /// and is not glued to what the next one brings.
-    fn handle_ended(&mut self, mut open: Box<Open>, reason: &str, cx: &mut Context<'_>) {
-        let metadata = &open.metadata.text;
-        open.reader.finish(metadata, cx.wall_ns, cx.emitted);
-        if open.is_closing {
-            self.state = State::Stopped;
-        } else {
-            self.handle_lost(reason, cx);
-        }
-    }
-
-    fn handle_end(&mut self, stream: StreamId, reason: &str, cx: &mut Context<'_>) {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Dialing(dialled) if dialled == stream => self.handle_failed_attempt(reason, cx),
-            State::Open(open) if open.stream == stream => self.handle_ended(open, reason, cx),
-            state => self.state = state,
-        }
-    }
-
-    fn send(&mut self, event: &Event, cx: &mut Context<'_>) {
-        let State::Open(open) = &mut self.state else { return };
-        let (commands, stream) = (&mut *cx.commands, open.stream);
-        let (mut is_congested, mut problem) = (false, None);
-        let written = frame::write(&mut open.writer, event, &mut |message: Message<'_>| match commands
-            .send(stream, message)
-        {
-            Ok(Sent::Queued { .. }) => {}
-            Ok(Sent::AboveHighWater { .. }) => is_congested = true,
-            Ok(Sent::Refused { queued_bytes } | Sent::Dropped { queued_bytes }) => {
-                problem = Some(format!("the queue is full: {queued_bytes} bytes wait to be sent"));
-            }
-            Ok(Sent::Closing) => problem = Some("the queue is full, and the connection is being closed".into()),
-            Err(misuse) => problem = Some(misuse.to_string()),
-        });
-        self.is_congested |= is_congested;
-        if let Some(problem) = problem {
-            self.lost += 1;
-            self.emit_error(&problem, stream.as_u64(), event, cx);
-        } else if let Err(error) = written {
-            self.emit_error(&error, stream.as_u64(), event, cx);
-        }
-    }
-
-    fn lose(&mut self, event: &Event, cx: &mut Context<'_>) {
-        self.lost += 1;
-        self.emit_error("there is no connection to send this event by", 0, event, cx);
     }
 
     /// Tells on `err` what became of an event; an event that came from an `err` port gives rise to none.
@@ -247,30 +177,17 @@ impl WsClient {
     }
 
     /// All that is queued is sent, then Close 1000; what comes until the peer's Close is still delivered.
-    fn close(&mut self, cx: &mut Context<'_>) {
-        let wall_ns = cx.wall_ns;
-        let problem = match &mut self.state {
+    fn stop(&mut self, cx: &mut Context<'_>) {
+        match &mut self.state {
             State::Open(open) => {
-                open.is_closing = true;
-                let (commands, stream) = (&mut *cx.commands, open.stream);
-                let finished = frame::finish(&mut open.writer, wall_ns, &mut |message| {
-                    let _ = commands.send(stream, message);
-                });
-                // If it closes already, its end is on the way.
-                let _ = commands.close(stream, Some(CloseCode::NORMAL), "");
-                let _ = commands.resume(stream);
-                finished.err()
+                open.closing = Closing::ToStop;
+                self.close_open(CloseCode::NORMAL, "", cx);
             }
-            State::Failed(_) => None,
-            State::Idle | State::Dialing(_) | State::Waiting(_) | State::Stopped => {
-                self.lost += self.held.len() as u64;
-                self.held.clear();
+            State::Failed(_) => {}
+            State::Idle | State::Dialing(_) | State::Waiting(_) | State::Resting | State::Stopped => {
+                self.flight.abandon();
                 self.state = State::Stopped;
-                None
             }
-        };
-        if let Some(problem) = problem {
-            self.say(cx, Level::Warn, problem);
         }
     }
 }
@@ -280,14 +197,15 @@ impl Connector for WsClient {
         Rank::Client
     }
 
-    fn start(&mut self, _links: Links, cx: &mut Context<'_>) {
+    fn start(&mut self, links: Links, cx: &mut Context<'_>) {
+        self.links = links;
         self.dial(cx);
     }
 
     fn handle_flow(&mut self, may_read: bool, cx: &mut Context<'_>) {
         self.may_read = may_read;
         if let State::Open(open) = &self.state
-            && !open.is_closing
+            && open.closing == Closing::No
         {
             // One that is gone has nothing to pause.
             let _ = if may_read {
@@ -299,56 +217,36 @@ impl Connector for WsClient {
     }
 
     fn handle_delivery(&mut self, _port: Port, event: &Event, cx: &mut Context<'_>) {
+        self.flight.received();
         match &self.state {
-            State::Open(open) if !open.is_closing => self.send(event, cx),
-            State::Idle | State::Dialing(_) | State::Waiting(_) if self.held.len() < HELD_EVENTS => {
-                self.held.push_back(event.clone());
+            State::Open(open) if open.closing == Closing::No => self.send(event, cx),
+            State::Resting => {
+                self.hold(event, cx);
+                self.dial(cx);
             }
-            State::Open(_)
-            | State::Idle
-            | State::Dialing(_)
-            | State::Waiting(_)
-            | State::Stopped
-            | State::Failed(_) => self.lose(event, cx),
+            State::Open(open) if open.closing == Closing::ToRest => self.hold(event, cx),
+            State::Idle | State::Dialing(_) | State::Waiting(_) => self.hold(event, cx),
+            State::Open(_) | State::Stopped | State::Failed(_) => self.lose(event, cx),
         }
     }
 
     fn handle_stream(&mut self, stream: StreamId, event: &engine::Event<'_>, cx: &mut Context<'_>) {
         match event {
-            engine::Event::Opened(_) => match self.state {
-                State::Dialing(dialled) if dialled == stream => self.handle_opened(stream, cx),
-                // A stop has passed by while it was dialled.
-                State::Dialing(_)
-                | State::Idle
-                | State::Open(_)
-                | State::Waiting(_)
-                | State::Stopped
-                | State::Failed(_) => {
-                    let _ = cx.commands.close(stream, Some(CloseCode::NORMAL), "");
-                }
-            },
-            engine::Event::Message(message) => {
-                if let State::Open(open) = &mut self.state
-                    && open.stream == stream
-                {
-                    let metadata = &open.metadata;
-                    let metadata = if message.is_text() {
-                        &metadata.text
-                    } else {
-                        &metadata.binary
-                    };
-                    open.reader.read(message.as_bytes(), metadata, cx.wall_ns, cx.emitted);
-                }
-            }
+            engine::Event::Opened(_) => self.handle_opened(stream, cx),
+            engine::Event::Message(message) => self.handle_message(stream, *message, cx),
             engine::Event::HighWater { .. } => self.is_congested = true,
             engine::Event::LowWater { .. } => self.is_congested = false,
             engine::Event::Closed(closed) => {
                 let code = closed
                     .code
                     .map_or_else(|| "no code".to_string(), |code| format!("code {}", code.as_u16()));
-                self.handle_end(stream, &format!("the server closed it ({code})"), cx);
+                let reason = format!("the server closed it ({code})");
+                self.handle_end(stream, &reason, &End::closed(closed, Side::Client), cx);
             }
-            engine::Event::Failed(failure) => self.handle_end(stream, &tls::explain(failure), cx),
+            engine::Event::Failed(failure) => {
+                let reason = tls::explain(failure);
+                self.handle_end(stream, &reason, &End::failed(&reason), cx);
+            }
             // A client is asked nothing, and pings are answered by the engine.
             _ => {}
         }
@@ -360,6 +258,7 @@ impl Connector for WsClient {
         {
             self.dial(cx);
         }
+        self.check_sent(cx);
     }
 
     fn handle_reload(&mut self, cx: &mut Context<'_>) {
@@ -376,7 +275,7 @@ impl Connector for WsClient {
     fn handle_stop(&mut self, step: StopStep, cx: &mut Context<'_>) {
         match step {
             StopStep::Sources | StopStep::Servers => {}
-            StopStep::Clients => self.close(cx),
+            StopStep::Clients => self.stop(cx),
             StopStep::Sinks => self.was_cut = matches!(self.state, State::Open(_)),
         }
     }
@@ -388,7 +287,8 @@ impl Connector for WsClient {
     fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
             State::Waiting(until) => Some(until),
-            State::Idle | State::Dialing(_) | State::Open(_) | State::Stopped | State::Failed(_) => None,
+            State::Open(_) => self.check.due(),
+            State::Idle | State::Dialing(_) | State::Resting | State::Stopped | State::Failed(_) => None,
         }
     }
 
@@ -396,7 +296,7 @@ impl Connector for WsClient {
         match &self.state {
             State::Idle | State::Dialing(_) | State::Waiting(_) => Status::Starting,
             State::Open(_) if self.is_congested => Status::Congested,
-            State::Open(_) => Status::Up,
+            State::Open(_) | State::Resting => Status::Up,
             State::Stopped => Status::Finished,
             State::Failed(text) => Status::Failed(text.clone()),
         }
@@ -404,8 +304,9 @@ impl Connector for WsClient {
 
     fn losses(&self) -> Vec<String> {
         let mut losses = Vec::new();
-        if self.lost > 0 {
-            losses.push(format!("{} events were not sent to {}", self.lost, self.plan.url));
+        let lost = self.flight.lost();
+        if lost > 0 {
+            losses.push(format!("{lost} events were not sent to {}", self.plan.url));
         }
         if self.was_cut {
             losses.push(format!(

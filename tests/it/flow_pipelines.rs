@@ -240,6 +240,7 @@ fn everything_but_the_value_is_kept() {
         origins: Origins::Many(Arc::new(vec![origin(4), origin(9)])),
         ingest_ns: 77,
         is_error: true,
+        ..Event::default()
     };
     let (deliveries, log) = send(&mut graph, event.clone());
     assert!(log.is_empty());

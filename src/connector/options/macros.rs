@@ -7,7 +7,7 @@ macro_rules! options {
     }) => {
         $(#[$meta])*
         $vis struct $name {
-            $($(#[doc = $doc])* $field: $type),*
+            $($(#[doc = $doc])* $vis $field: $type),*
         }
 
         impl $name {

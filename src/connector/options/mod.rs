@@ -95,6 +95,11 @@ impl OptionDoc {
         (self.inner)()
     }
 
+    /// A key that is no field of a record made by `options!`, and has no default.
+    pub(super) const fn unset<T: OptionType>(key: &'static str, text: &'static str) -> Self {
+        Self::new::<T>(key, text, Some(|| None), None)
+    }
+
     /// For [`options!`] alone.
     pub(super) const fn new<T: OptionType>(
         key: &'static str,

@@ -3,7 +3,9 @@
 use smol_str::SmolStr;
 
 use crate::connector::event::{Event, Origin, Origins};
+use crate::connector::ticket::Ticket;
 use crate::connector::value::Value;
+use crate::engine::Account;
 use crate::proto::{Closed, Side};
 
 /// What passed over a connection.
@@ -19,6 +21,16 @@ pub(crate) struct Traffic {
     pub(crate) bytes_out: u64,
     /// Messages that will never be sent: the peer did not read, or the connection broke.
     pub(crate) dropped: u64,
+}
+
+impl Traffic {
+    /// Takes what went out from the loop's account. What is still queued after a close handshake will be sent, if the peer
+    /// takes it.
+    pub(crate) fn take_account(&mut self, account: &Account) {
+        self.messages_out = account.sent.messages + account.queued.messages;
+        self.bytes_out = account.sent.bytes + account.queued.bytes;
+        self.dropped = account.dropped.total().messages + account.refused.messages;
+    }
 }
 
 /// How a connection ended.
@@ -40,6 +52,11 @@ impl End {
         }
     }
 
+    /// Whether it was no close handshake.
+    pub(crate) fn is_error(&self) -> bool {
+        self.by == "error"
+    }
+
     /// In any other way.
     pub(crate) fn failed(reason: &str) -> Self {
         Self {
@@ -58,6 +75,7 @@ pub(crate) fn connected(origin: Origin, meta: Value, wall_ns: u64) -> Event {
         origins: Origins::One(origin),
         ingest_ns: wall_ns,
         is_error: false,
+        ticket: Ticket::default(),
     }
 }
 
@@ -87,5 +105,6 @@ pub(crate) fn disconnected(origin: Origin, meta: Value, end: &End, traffic: &Tra
         origins: Origins::One(origin),
         ingest_ns: wall_ns,
         is_error: true,
+        ticket: Ticket::default(),
     }
 }

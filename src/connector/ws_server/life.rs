@@ -8,8 +8,8 @@ use super::connections::Connection;
 use crate::connector::api::{Context, Level};
 use crate::connector::event::{Origin, Port};
 use crate::connector::tls;
-use crate::connector::ws::life::{self, End, Traffic};
-use crate::engine::{Account, Failure, StreamId};
+use crate::connector::ws::life::{self, End};
+use crate::engine::{Failure, StreamId};
 use crate::proto::{Closed, Message, Side};
 
 impl WsServer {
@@ -66,7 +66,7 @@ impl WsServer {
         let mut traffic = connection.traffic;
         let did_not_read = traffic.dropped > 0;
         if let Ok(account) = cx.commands.account(stream) {
-            add(&mut traffic, &account);
+            traffic.take_account(&account);
         }
         if was_opened {
             self.counts.ended += 1;
@@ -102,12 +102,4 @@ fn origin(stream: StreamId, cx: &Context<'_>) -> Origin {
         connector: cx.id,
         stream: stream.as_u64(),
     }
-}
-
-/// What is still queued after a close handshake will be sent, if the peer takes it.
-fn add(traffic: &mut Traffic, account: &Account) {
-    let dropped = account.dropped.total().messages + account.refused.messages;
-    traffic.messages_out = account.sent.messages + account.queued.messages;
-    traffic.bytes_out = account.sent.bytes + account.queued.bytes;
-    traffic.dropped = dropped;
 }

@@ -184,6 +184,7 @@ impl ClientPlan {
             .socket(crate::engine::SocketOptions { bind, ..socket? })
             .queue(queue?)
             .protocol(Arc::new(protocol))
+            .account(true)
             .subprotocols(record.subprotocols)
             .redirects(u8::try_from(record.redirects).unwrap_or(u8::MAX))
             .dial_timeout(Duration::from_millis(record.timeouts.dial_ms.get()))
