@@ -5,6 +5,7 @@ mod source;
 
 use std::boxed::Box;
 use std::format;
+use std::num::NonZeroU32;
 use std::string::String;
 use std::vec::Vec;
 
@@ -26,6 +27,10 @@ options! {
         mode: Mode,
         /// How many bytes are read at once, and given to the first preprocessor.
         chunk_size: u32 [1..=MAX_CHUNK_BYTES] = 8192,
+        /// Reads no further while so many events of the file are on their way: not yet given to the system by every sink
+        /// that they reach, such as the connection of a `ws_client`. Those that failed are told at the end, and the exit
+        /// code is 1 then. Nobody counts, if not given.
+        wait_for_acks: Option<NonZeroU32> = None,
     }
 }
 
@@ -94,6 +99,7 @@ pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigErr
                 name,
                 path,
                 config.chunk_size,
+                config.wait_for_acks,
                 processing,
             )));
         }

@@ -162,6 +162,7 @@ impl Connector for Stdio {
     fn handle_delivery(&mut self, port: Port, event: &Event, cx: &mut Context<'_>) {
         if self.failed.is_some() {
             self.lost += 1;
+            event.ticket.fail();
             return;
         }
         let sink = match port {
@@ -173,11 +174,13 @@ impl Connector for Stdio {
             bytes.extend_from_slice(chunk)
         });
         if let Err(error) = encoded {
+            event.ticket.fail();
             return self.log(Level::Warn, format!("an event was not written: {error}"), cx);
         }
         if let Err(error) = sink.outbox.write(&bytes, cx.commands.files()) {
             let text = write_failure(sink.title, &error);
             self.lost += 1;
+            event.ticket.fail();
             self.fail(text, cx);
         } else if self.is_stopping {
             self.write_out(cx);

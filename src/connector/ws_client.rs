@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use self::flight::Flight;
-use self::sending::Check;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
 use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::reconnect::Reconnect;
+use super::ws::check::Check;
 use super::ws::life::{End, Traffic};
 use super::ws::meta::Metadata;
 use super::ws::options::{CLIENT_OPTIONS, ClientPlan};

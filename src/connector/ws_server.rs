@@ -22,6 +22,7 @@ use super::config::ConfigError;
 use super::doc::{Example, Page};
 use super::event::{Event, Port};
 use super::reconnect::{Next, Reconnect};
+use super::ws::check::Check;
 use super::ws::options::{SERVER_OPTIONS, ServerPlan};
 use super::{Processing, StreamWriter, error_event};
 use crate::engine::{self, ListenerId, StreamId};
@@ -103,6 +104,7 @@ pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigErr
         may_read: false,
         has_read: false,
         counts: Counts::default(),
+        check: Check::default(),
         cut: 0,
     }))
 }
@@ -121,6 +123,8 @@ struct WsServer {
     /// A message came since the last look: what waits has not been read to its end.
     has_read: bool,
     counts: Counts,
+    /// When to look at what was sent, for those that wait to hear of it.
+    check: Check,
     /// Connections that were still open when time was up.
     cut: usize,
 }
@@ -232,6 +236,7 @@ impl Connector for WsServer {
             | State::Closing
             | State::Failed(_) => {}
         }
+        self.check_sent(cx);
     }
 
     fn handle_reload(&mut self, cx: &mut Context<'_>) {
@@ -262,7 +267,7 @@ impl Connector for WsServer {
             State::Waiting(until) => Some(until),
             // At once: a turn in which nothing was read tells that nothing waits.
             State::ReadingOn(_) => Some(Instant::ZERO),
-            State::Idle | State::Listening(_) | State::Closed | State::Closing | State::Failed(_) => None,
+            State::Idle | State::Listening(_) | State::Closed | State::Closing | State::Failed(_) => self.check.due(),
         }
     }
 

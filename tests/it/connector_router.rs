@@ -19,12 +19,13 @@ pub(crate) struct Straight {
     links: Vec<Links>,
     sinks: Vec<Vec<ConnectorId>>,
     between: Between,
+    /// Those of every source that are linked.
+    ports: Vec<Port>,
 }
 
 impl Wiring for Straight {
     fn handle_event(&mut self, from: ConnectorId, port: Port, event: Event, deliveries: &mut Vec<Delivery>) {
-        // What `connections` gives is there only if it is linked.
-        if matches!(port, Port::Out | Port::Connections) {
+        if self.ports.contains(&port) {
             for event in (self.between)(event) {
                 deliveries.extend(self.sinks[from.0 as usize].iter().map(|to| Delivery {
                     to: *to,
@@ -65,12 +66,31 @@ pub(crate) fn router_with(
     router_telling(connectors, links, between, false)
 }
 
+/// The same, with `err` of every source linked in place of `out`.
+pub(crate) fn router_erring(connectors: &[(&str, &str)], links: &[(u32, u32)]) -> Router<MioSys, Straight> {
+    router_linked(connectors, links, Box::new(|event| vec![event]), &[Port::Err])
+}
+
 /// The same, with the port `connections` of every source linked as `out` is.
 pub(crate) fn router_telling(
     connectors: &[(&str, &str)],
     links: &[(u32, u32)],
     between: Between,
     connections: bool,
+) -> Router<MioSys, Straight> {
+    let ports = if connections {
+        &[Port::Out, Port::Connections][..]
+    } else {
+        &[Port::Out]
+    };
+    router_linked(connectors, links, between, ports)
+}
+
+fn router_linked(
+    connectors: &[(&str, &str)],
+    links: &[(u32, u32)],
+    between: Between,
+    ports: &[Port],
 ) -> Router<MioSys, Straight> {
     let mut files = OsFiles::new();
     let built: Vec<Built> = connectors
@@ -89,10 +109,13 @@ pub(crate) fn router_telling(
         links: vec![Links::default(); built.len()],
         sinks: vec![Vec::new(); built.len()],
         between,
+        ports: ports.to_vec(),
     };
     for (from, to) in links {
-        wiring.links[*from as usize].out = true;
-        wiring.links[*from as usize].connections = connections;
+        let links = &mut wiring.links[*from as usize];
+        links.out = ports.contains(&Port::Out);
+        links.err = ports.contains(&Port::Err);
+        links.connections = ports.contains(&Port::Connections);
         wiring.links[*to as usize].sink = true;
         wiring.sinks[*from as usize].push(ConnectorId(*to));
     }

@@ -122,6 +122,9 @@ mod connector_router;
 // `ws_server` and `ws_client` on real sockets: who is answered, what is said at the end, how a lost peer is noticed.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_ws;
+// Events on their way when connections break, and sources that wait to hear of theirs.
+#[cfg(all(feature = "connectors", feature = "net"))]
+mod connector_ws_flight;
 // What `ws_server` tells of connections, and what events can ask of them.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_ws_life;

@@ -67,6 +67,7 @@ impl Connector for FileSink {
     fn handle_delivery(&mut self, _port: Port, event: &Event, cx: &mut Context<'_>) {
         if !matches!(self.state, State::Open(_)) {
             self.lost += 1;
+            event.ticket.fail();
             return;
         }
         let mut bytes = Vec::new();
@@ -74,6 +75,7 @@ impl Connector for FileSink {
             bytes.extend_from_slice(chunk)
         });
         if let Err(error) = encoded {
+            event.ticket.fail();
             let text = format!("an event was not written: {error}");
             cx.log.push(LogLine {
                 level: Level::Warn,
@@ -87,7 +89,10 @@ impl Connector for FileSink {
             outbox.write(&bytes, files)?;
             if is_stopping { outbox.sync(files) } else { Ok(()) }
         });
-        self.lost += u64::from(matches!(self.state, State::Failed(_)));
+        if matches!(self.state, State::Failed(_)) {
+            self.lost += 1;
+            event.ticket.fail();
+        }
     }
 
     fn handle_files(&mut self, cx: &mut Context<'_>) {

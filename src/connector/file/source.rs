@@ -1,12 +1,14 @@
 //! A file that is read.
 
 use std::format;
+use std::num::NonZeroU32;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
 use super::super::api::{Connector, Context, Level, Links, LogLine, Status, StopStep};
-use super::super::event::Origin;
+use super::super::event::{Origin, Port};
+use super::super::ticket::Outcome as TicketOutcome;
 use super::super::value::Value;
 use super::super::{Processing, StreamReader};
 use super::failure;
@@ -30,6 +32,14 @@ pub(super) struct FileSource {
     may_read: bool,
     /// The file said `WouldBlock`; a pipe may.
     is_blocked: bool,
+    /// So many events may be on their way at once, if anybody counts them.
+    wait_for_acks: Option<NonZeroU32>,
+    /// Events that were given a ticket, each by its number.
+    issued: u64,
+    /// Of these, those whose outcome was told.
+    settled: u64,
+    /// Of these, those that did not arrive.
+    failed: u64,
 }
 
 enum State {
@@ -41,13 +51,25 @@ enum State {
         meta: Value,
         at: u64,
     },
+    /// All is read, but not all has arrived.
+    Waiting,
     Finished,
     Failed(String),
 }
 
 impl FileSource {
-    pub(super) fn new(name: Arc<str>, path: String, chunk_bytes: u32, processing: Processing) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        path: String,
+        chunk_bytes: u32,
+        wait_for_acks: Option<NonZeroU32>,
+        processing: Processing,
+    ) -> Self {
         Self {
+            wait_for_acks,
+            issued: 0,
+            settled: 0,
+            failed: 0,
             name,
             path,
             chunk_bytes,
@@ -62,7 +84,7 @@ impl FileSource {
     fn position(&self) -> u64 {
         match self.state {
             State::Reading { at, .. } => at,
-            State::Idle | State::Finished | State::Failed(_) => 0,
+            State::Idle | State::Waiting | State::Finished | State::Failed(_) => 0,
         }
     }
 
@@ -77,11 +99,12 @@ impl FileSource {
         else {
             return;
         };
+        let before = cx.emitted.len();
         match cx.commands.files().read(*file, chunk) {
             Ok(0) => {
                 reader.finish(meta, cx.wall_ns, cx.emitted);
                 cx.commands.files().close(*file);
-                self.state = State::Finished;
+                self.state = State::Waiting;
             }
             Ok(count) => {
                 *at += count as u64;
@@ -94,6 +117,33 @@ impl FileSource {
                 self.state = State::Failed(failure("read", &self.path, &error, &self.name, cx));
             }
         }
+        self.issue_tickets(before, cx);
+        self.finish_if_all_arrived();
+    }
+
+    /// Tickets for what was emitted from `first` on, if anybody counts them.
+    fn issue_tickets(&mut self, first: usize, cx: &mut Context<'_>) {
+        if self.wait_for_acks.is_none() {
+            return;
+        }
+        for (port, event) in &mut cx.emitted[first..] {
+            if *port == Port::Out {
+                event.ticket = cx.tickets.issue(cx.id, self.issued);
+                self.issued += 1;
+            }
+        }
+    }
+
+    fn finish_if_all_arrived(&mut self) {
+        if matches!(self.state, State::Waiting) && self.settled == self.issued {
+            self.state = State::Finished;
+        }
+    }
+
+    /// Whether as many events are on their way as may be.
+    fn must_wait(&self) -> bool {
+        self.wait_for_acks
+            .is_some_and(|most| self.issued - self.settled >= u64::from(most.get()))
     }
 }
 
@@ -121,6 +171,12 @@ impl Connector for FileSource {
 
     fn handle_flow(&mut self, may_read: bool, _cx: &mut Context<'_>) {
         self.may_read = may_read;
+    }
+
+    fn handle_settled(&mut self, _id: u64, outcome: TicketOutcome, _cx: &mut Context<'_>) {
+        self.settled += 1;
+        self.failed += u64::from(outcome == TicketOutcome::Fail);
+        self.finish_if_all_arrived();
     }
 
     fn handle_files(&mut self, _cx: &mut Context<'_>) {
@@ -159,15 +215,23 @@ impl Connector for FileSource {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let is_reading = matches!(self.state, State::Reading { .. });
-        (is_reading && self.may_read && !self.is_blocked).then_some(Instant::ZERO)
+        (is_reading && self.may_read && !self.is_blocked && !self.must_wait()).then_some(Instant::ZERO)
     }
 
     fn status(&self) -> Status {
         match &self.state {
             State::Idle => Status::Starting,
-            State::Reading { .. } => Status::Up,
+            State::Reading { .. } | State::Waiting => Status::Up,
             State::Finished => Status::Finished,
             State::Failed(text) => Status::Failed(text.clone()),
+        }
+    }
+
+    fn losses(&self) -> Vec<String> {
+        match self.failed {
+            0 => Vec::new(),
+            1 => vec![format!("1 event of {} did not arrive", self.path)],
+            failed => vec![format!("{failed} events of {} did not arrive", self.path)],
         }
     }
 }

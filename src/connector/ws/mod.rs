@@ -1,5 +1,6 @@
 //! What `ws_server` and `ws_client` have in common: addresses, options, metadata, frames.
 
+pub(super) mod check;
 pub(super) mod control;
 pub(super) mod frame;
 pub(super) mod life;

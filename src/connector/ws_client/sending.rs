@@ -1,7 +1,6 @@
 //! Events on their way out.
 
 use std::format;
-use std::time::Duration;
 
 use super::{Closing, State, WsClient};
 use crate::connector::api::{Context, Level};
@@ -9,37 +8,7 @@ use crate::connector::event::Event;
 use crate::connector::ws::control::{Close, Control};
 use crate::connector::ws::frame;
 use crate::engine::Sent;
-use crate::proto::{CloseCode, Instant, Message};
-
-/// The first look at what was sent comes with the next turn, in which most of it is; later ones less and less often, as
-/// the server is slow.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
-
-/// When to look at what was sent; nobody looks unless somebody waits to hear of it.
-#[derive(Debug, Default)]
-pub(super) struct Check {
-    at: Option<Instant>,
-    wait: Duration,
-}
-
-impl Check {
-    pub(super) const fn due(&self) -> Option<Instant> {
-        self.at
-    }
-
-    fn soon(&mut self) {
-        (self.at, self.wait) = (Some(Instant::ZERO), Duration::from_millis(1));
-    }
-
-    fn later(&mut self, now: Instant) {
-        self.at = Some(now + self.wait);
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-    }
-
-    const fn never(&mut self) {
-        self.at = None;
-    }
-}
+use crate::proto::{CloseCode, Message};
 
 impl WsClient {
     pub(super) fn send(&mut self, event: &Event, cx: &mut Context<'_>) {

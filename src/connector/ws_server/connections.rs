@@ -1,11 +1,12 @@
 //! The connections of a server, by stream id and by peer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::string::String;
 use std::vec::Vec;
 
 use crate::connector::event::{ConnectorId, Event, Origins};
+use crate::connector::ticket::Ticket;
 use crate::connector::ws::life::Traffic;
 use crate::connector::ws::meta::Metadata;
 use crate::connector::{StreamReader, StreamWriter};
@@ -30,6 +31,26 @@ pub(super) struct Connection {
     pub(super) is_closing: bool,
     /// What passed over it; what went out is known to the engine until the end.
     pub(super) traffic: Traffic,
+    /// Messages that the loop has taken.
+    pub(super) taken: u64,
+    /// Events whose source waits to hear of them, each with how many messages the loop had taken by then.
+    pub(super) awaited: VecDeque<(u64, Ticket)>,
+}
+
+impl Connection {
+    /// So many messages were given to the system.
+    pub(super) fn see_sent(&mut self, messages: u64) {
+        while self.awaited.front().is_some_and(|(number, _)| *number <= messages) {
+            self.awaited.pop_front();
+        }
+    }
+
+    /// What is not sent by now never will be.
+    pub(super) fn see_lost(&mut self) {
+        for (_, ticket) in self.awaited.drain(..) {
+            ticket.fail();
+        }
+    }
 }
 
 /// All connections of a server.

@@ -26,6 +26,7 @@ impl WsServer {
             Ok(control) => self.deliver_controlled(event, control, cx),
             Err(problem) => {
                 self.counts.events_failed += 1;
+                event.ticket.fail();
                 self.emit_error(&problem, 0, event, cx);
             }
         }
@@ -51,6 +52,7 @@ impl WsServer {
             let targets = self.connections.targets(event, cx.id);
             if targets.is_empty() {
                 self.counts.events_untargeted += 1;
+                event.ticket.fail();
                 return self.emit_error("no open connection is the target of this event", 0, event, cx);
             }
             if !is_sent {
@@ -73,6 +75,7 @@ impl WsServer {
                 Ok(is_there) => was_there |= is_there,
                 Err(error) => {
                     (was_there, has_failed) = (true, true);
+                    event.ticket.fail();
                     self.emit_error(&error, stream.as_u64(), event, cx);
                 }
             }
@@ -95,7 +98,7 @@ impl WsServer {
         let written = frame::write(&mut connection.writer, event, &mut |message| {
             fate.take(commands.send(stream, message));
         });
-        self.see(stream, &fate, cx);
+        self.see(stream, event, &fate, cx);
         written.map(|()| !fate.is_gone)
     }
 
@@ -106,6 +109,7 @@ impl WsServer {
             for stream in targets {
                 if let Err(error) = self.send(*stream, event, cx) {
                     self.counts.events_failed += 1;
+                    event.ticket.fail();
                     return self.emit_error(&error, stream.as_u64(), event, cx);
                 }
             }
@@ -118,6 +122,7 @@ impl WsServer {
         });
         if let Err(error) = written {
             self.counts.events_failed += 1;
+            event.ticket.fail();
             return self.emit_error(&error, 0, event, cx);
         }
         self.counts.events_sent += 1;
@@ -126,13 +131,14 @@ impl WsServer {
             for frame in &frames {
                 fate.take(cx.commands.send_prepared(*stream, frame));
             }
-            self.see(*stream, &fate, cx);
+            self.see(*stream, event, &fate, cx);
         }
     }
 
-    /// Notes what became of the messages for a connection.
-    fn see(&mut self, stream: StreamId, fate: &Fate, cx: &mut Context<'_>) {
+    /// Notes what became of the messages of an event for a connection.
+    fn see(&mut self, stream: StreamId, event: &Event, fate: &Fate, cx: &mut Context<'_>) {
         self.counts.messages_out += fate.taken;
+        self.follow(stream, event, fate);
         if fate.dropped == 0 && !fate.is_gone {
             return;
         }
@@ -150,6 +156,44 @@ impl WsServer {
         } else if is_first && !fate.is_gone {
             let text = format!("{peer} does not read what is sent to it: messages are being dropped");
             self.say(cx, Level::Warn, text);
+        }
+    }
+
+    /// Remembers who waits to hear of an event: it is settled when its last message was given to the system, or lost.
+    fn follow(&mut self, stream: StreamId, event: &Event, fate: &Fate) {
+        let Some(connection) = self.connections.find(stream) else {
+            return;
+        };
+        connection.taken += fate.taken;
+        if event.ticket.is_empty() {
+            return;
+        }
+        if fate.dropped > 0 {
+            event.ticket.fail();
+        }
+        connection.awaited.push_back((connection.taken, event.ticket.clone()));
+        self.check.soon();
+    }
+
+    /// Looks which events were sent, if somebody waits to hear of one.
+    pub(super) fn check_sent(&mut self, cx: &mut Context<'_>) {
+        if self.check.due().is_none_or(|due| due > cx.now) {
+            return;
+        }
+        let mut is_awaited = false;
+        for connection in self.connections.iter_mut() {
+            if connection.awaited.is_empty() {
+                continue;
+            }
+            if let Ok(account) = cx.commands.account(connection.stream) {
+                connection.see_sent(account.sent.messages);
+            }
+            is_awaited |= !connection.awaited.is_empty();
+        }
+        if is_awaited {
+            self.check.later(cx.now);
+        } else {
+            self.check.never();
         }
     }
 

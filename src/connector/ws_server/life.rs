@@ -67,7 +67,11 @@ impl WsServer {
         let did_not_read = traffic.dropped > 0;
         if let Ok(account) = cx.commands.account(stream) {
             traffic.take_account(&account);
+            // After a close handshake what is still queued is on its way.
+            let queued = if end.is_error() { 0 } else { account.queued.messages };
+            connection.see_sent(account.sent.messages + queued);
         }
+        connection.see_lost();
         if was_opened {
             self.counts.ended += 1;
             self.counts.messages_dropped += traffic.dropped;

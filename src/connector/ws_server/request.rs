@@ -1,5 +1,6 @@
 //! Opening handshakes: who is let in.
 
+use std::collections::VecDeque;
 use std::string::{String, ToString as _};
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ impl WsServer {
             is_open: false,
             is_closing: false,
             traffic: Traffic::default(),
+            taken: 0,
+            awaited: VecDeque::new(),
         });
         if !self.may_read {
             let _ = cx.commands.pause(stream);
