@@ -288,6 +288,8 @@ pub struct Built {
     pub connector: Box<dyn Connector>,
     /// What was found good but doubtful in its definition.
     pub warnings: Vec<ConfigError>,
+    /// It makes frames of bytes that need not be text, and events are errors that are not and don't say so by `$binary`.
+    pub needs_binary: bool,
 }
 
 /// The links between connectors, with the pipelines in between; implemented by the flow.

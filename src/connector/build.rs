@@ -59,6 +59,8 @@ pub struct Setup<'a> {
     pub files: &'a mut dyn Files,
     /// What was found good but doubtful, for [`Built::warnings`].
     pub warnings: &'a mut Vec<ConfigError>,
+    /// For [`Built::needs_binary`].
+    pub needs_binary: &'a mut bool,
 }
 
 impl<'a> Setup<'a> {
@@ -232,6 +234,7 @@ const KEYS: &[&str] = &[
 pub fn build(definition: &Definition, files: &mut dyn Files) -> Result<Built, Vec<ConfigError>> {
     let kind = kind(&definition.kind).map_err(|error| vec![error])?;
     let with = &definition.with;
+    let mut needs_binary = false;
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     check_keys(kind, with, &mut errors);
     let processing = Processing::from_definition(with, &mut errors);
@@ -254,12 +257,14 @@ pub fn build(definition: &Definition, files: &mut dyn Files) -> Result<Built, Ve
         reconnect,
         files,
         warnings: &mut warnings,
+        needs_binary: &mut needs_binary,
     };
     match (kind.make)(setup) {
         Ok(connector) if errors.is_empty() => Ok(Built {
             name: definition.name.clone(),
             connector,
             warnings,
+            needs_binary,
         }),
         Ok(_) => Err(errors),
         Err(more) => {

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::codec::{self, Codec};
 use super::config::ConfigError;
 use super::event::{Event, Origin, Origins, Port};
-use super::registry::{Factory, resolve, resolve_all};
+use super::registry::{Factory, Gives, resolve, resolve_all};
 use super::stage::{self, Piece, Stage, StageError};
 use super::ticket::Ticket;
 use super::value::{Record, Value};
@@ -19,6 +19,8 @@ pub struct Processing {
     codec: Factory<dyn Codec>,
     preprocessors: Vec<Factory<dyn Stage>>,
     postprocessors: Vec<Factory<dyn Stage>>,
+    /// What comes out need not be text.
+    gives_bytes: bool,
 }
 
 impl Processing {
@@ -33,12 +35,23 @@ impl Processing {
         let mut stages = |what, table, key: &str| resolve_all(what, table, key, with.get(key), errors);
         let preprocessors = stages("preprocessor", preprocessor::TABLE, "preprocessors");
         let postprocessors = stages("postprocessor", postprocessor::TABLE, "postprocessors");
-        let codec = codec.filter(|_| errors.len() == before)?;
+        let (codec, gives) = codec.filter(|_| errors.len() == before)?;
+        let gives = postprocessors.iter().fold(gives, |before, (_, gives)| match gives {
+            Gives::Same => before,
+            Gives::Text | Gives::Bytes => *gives,
+        });
         Some(Self {
             codec,
-            preprocessors,
-            postprocessors,
+            preprocessors: preprocessors.into_iter().map(|(stage, _)| stage).collect(),
+            postprocessors: postprocessors.into_iter().map(|(stage, _)| stage).collect(),
+            gives_bytes: gives == Gives::Bytes,
         })
+    }
+
+    /// Whether what comes out need not be text.
+    #[must_use]
+    pub const fn gives_bytes(&self) -> bool {
+        self.gives_bytes
     }
 
     /// The way in of a new stream of the connector `source` (`flow::connector`).
@@ -71,6 +84,7 @@ impl Default for Processing {
             codec: codec::null(),
             preprocessors: Vec::new(),
             postprocessors: Vec::new(),
+            gives_bytes: false,
         }
     }
 }

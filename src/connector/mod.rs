@@ -4,6 +4,7 @@ pub mod api;
 mod build;
 mod chain;
 mod codec;
+mod compression;
 pub mod config;
 pub mod doc;
 mod event;

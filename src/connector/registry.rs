@@ -25,6 +25,19 @@ pub(super) struct Entry<T: ?Sized> {
     pub(super) make: Make<T>,
     /// What the reference says of it.
     pub(super) page: &'static Page,
+    /// What it gives on the way out.
+    pub(super) gives: Gives,
+}
+
+/// What a codec or postprocessor gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gives {
+    /// Text, always.
+    Text,
+    /// Bytes that need not be text.
+    Bytes,
+    /// Text if it gets text.
+    Same,
 }
 
 impl<T: ?Sized> Clone for Entry<T> {
@@ -50,7 +63,7 @@ pub(super) fn resolve<T: ?Sized>(
     table: &[Entry<T>],
     path: &[Segment],
     value: &Value,
-) -> Result<Factory<T>, ConfigError> {
+) -> Result<(Factory<T>, Gives), ConfigError> {
     let known = || table.iter().map(|entry| entry.name);
     let mut path = path.to_vec();
     let named = match value {
@@ -86,7 +99,8 @@ pub(super) fn resolve<T: ?Sized>(
                 path.pop();
                 path.push("config".into());
             }
-            (entry.make)(&path, (!named.config.is_null()).then_some(&named.config))
+            let factory = (entry.make)(&path, (!named.config.is_null()).then_some(&named.config))?;
+            Ok((factory, entry.gives))
         }
         None => {
             let mut error = ConfigError::new(path, format!("there is no {what} `{name}`")).expected(list(known()));
@@ -103,7 +117,7 @@ pub(super) fn resolve_all<T: ?Sized>(
     key: &str,
     value: Option<&Value>,
     errors: &mut Vec<ConfigError>,
-) -> Vec<Factory<T>> {
+) -> Vec<(Factory<T>, Gives)> {
     let items = match value {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::Array(items)) => items,

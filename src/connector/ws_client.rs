@@ -18,6 +18,7 @@ use super::doc::{Example, Page};
 use super::event::{Event, Origin, Port};
 use super::reconnect::Reconnect;
 use super::ws::check::Check;
+use super::ws::frame::NotText;
 use super::ws::life::{End, Traffic};
 use super::ws::meta::Metadata;
 use super::ws::options::{CLIENT_OPTIONS, ClientPlan};
@@ -91,6 +92,7 @@ deploy flow terminal
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let mut errors = Vec::new();
     let plan = ClientPlan::read(setup.with, setup.files, &mut errors).ok_or(errors)?;
+    *setup.needs_binary = setup.processing.gives_bytes() && plan.not_text == NotText::Error;
     Ok(Box::new(WsClient {
         name: setup.name,
         plan,

@@ -23,6 +23,7 @@ use super::doc::{Example, Page};
 use super::event::{Event, Port};
 use super::reconnect::{Next, Reconnect};
 use super::ws::check::Check;
+use super::ws::frame::NotText;
 use super::ws::options::{SERVER_OPTIONS, ServerPlan};
 use super::{Processing, StreamWriter, error_event};
 use crate::engine::{self, ListenerId, StreamId};
@@ -92,6 +93,7 @@ deploy flow echo
 pub(super) fn make(setup: Setup<'_>) -> Result<Box<dyn Connector>, Vec<ConfigError>> {
     let mut errors = Vec::new();
     let plan = ServerPlan::read(setup.with, setup.files, &mut errors).ok_or(errors)?;
+    *setup.needs_binary = setup.processing.gives_bytes() && plan.not_text == NotText::Error;
     Ok(Box::new(WsServer {
         name: setup.name,
         plan,

@@ -151,6 +151,11 @@ impl GraphBuilder {
         }
     }
 
+    /// Whether anything is linked to one of the ports on which a connector gives events.
+    pub(crate) fn is_source(&self, id: ConnectorId) -> bool {
+        self.sources.keys().any(|(source, _)| *source == id)
+    }
+
     /// The graph of `connectors` connectors.
     pub(crate) fn finish(self, connectors: usize, sources: Arc<Sources>) -> Graph {
         let streams: Vec<Box<[Target]>> = self

@@ -207,3 +207,54 @@ fn a_broadcast_keeps_the_type_of_the_frame() {
     assert_eq!(two.read().unwrap(), Message::binary("[1]"));
     service.stop();
 }
+
+/// Frames of bytes that aren't text: an error event by default, a binary frame if so configured; the connection stays.
+#[test]
+fn what_is_no_text_is_an_error_or_a_binary_frame() {
+    const ERRING: &str = r#"{"codec":"json","postprocessors":[{"name":"compress","config":{"algorithm":"zstd"}}],
+        "config":{"url":"127.0.0.1:0"}}"#;
+    const SENDING: &str = r#"{"codec":"json","postprocessors":[{"name":"compress","config":{"algorithm":"zstd"}}],
+        "config":{"url":"127.0.0.1:0","not_text":"binary"}}"#;
+    let service = Service::defined(ERRING, false, || Box::new(|event| vec![event]));
+    let mut peer = service.client();
+    // An event that came by a binary frame says so.
+    for message in [Message::text("[1]"), Message::binary("[2]")] {
+        peer.send(message).unwrap();
+    }
+    let Message::Binary(answer) = peer.read().unwrap() else {
+        panic!("binary")
+    };
+    assert_eq!(zstd::decode_all(&answer[..]).unwrap(), b"[2]");
+    service.stop();
+    let service = Service::defined(SENDING, false, || Box::new(|event| vec![event]));
+    let mut peer = service.client();
+    peer.send(Message::text("[1]")).unwrap();
+    let Message::Binary(answer) = peer.read().unwrap() else {
+        panic!("binary")
+    };
+    assert_eq!(zstd::decode_all(&answer[..]).unwrap(), b"[1]");
+    service.stop();
+}
+
+/// What streaming postprocessors hold back leaves before the last Close: the peer's, our own by an event, and that of a stop.
+#[test]
+fn what_is_held_back_leaves_before_the_close() {
+    const COLLECTING: &str =
+        r#"{"codec":"json","postprocessors":["separate","collect"],"config":{"url":"127.0.0.1:0"}}"#;
+    let service = Service::defined(COLLECTING, false, as_asked);
+    let (mut one, mut two, mut three) = (service.client(), service.client(), service.client());
+    for peer in [&mut one, &mut two, &mut three] {
+        for text in [r#"[1,{}]"#, r#"[2,{}]"#] {
+            peer.send(Message::text(text)).unwrap();
+        }
+    }
+    one.close(None).unwrap();
+    two.send(Message::text(r#"[3,{"close":true}]"#)).unwrap();
+    assert_eq!(text(&mut one), "1\n2\n");
+    assert_eq!(text(&mut two), "1\n2\n3\n");
+    assert_eq!(closed(&mut two), (1000, String::new()));
+    let reader = std::thread::spawn(move || (text(&mut three), closed(&mut three)));
+    // The third one's messages may still be on their way: what waits is read before the end.
+    assert_eq!(service.stop().0, Outcome::Done);
+    assert_eq!(reader.join().unwrap(), ("1\n2\n".into(), (1001, String::new())));
+}

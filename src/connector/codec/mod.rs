@@ -8,7 +8,7 @@ mod string;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::registry::{Entry, Factory};
+use super::registry::{Entry, Factory, Gives};
 use super::stage::StageError;
 use super::value::Value;
 
@@ -33,21 +33,25 @@ pub(super) const TABLE: &[Entry<dyn Codec>] = &[
         name: "json",
         make: json::make,
         page: &json::PAGE,
+        gives: Gives::Text,
     },
     Entry {
         name: "string",
         make: string::make,
         page: &string::PAGE,
+        gives: Gives::Text,
     },
     Entry {
         name: "binary",
         make: binary::make,
         page: &binary::PAGE,
+        gives: Gives::Bytes,
     },
     Entry {
         name: "null",
         make: null::make,
         page: &null::PAGE,
+        gives: Gives::Text,
     },
 ];
 

@@ -63,7 +63,7 @@ pub fn pages() -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
-    use std::string::String;
+    use std::string::{String, ToString as _};
     use std::vec::Vec;
 
     use super::super::testing::{read_all, value, writer};
@@ -104,7 +104,7 @@ mod tests {
                         assert_eq!(result, Ok(()), "{name}: {title}");
                     }
                     writer.finish(5, &mut |chunk| written.push(chunk.to_vec())).unwrap();
-                    let text = |chunk: &[u8]| String::from_utf8_lossy(chunk).into_owned();
+                    let text = |chunk: &[u8]| chunk.escape_ascii().to_string();
                     let written: Vec<String> = written.iter().map(|chunk| text(chunk)).collect();
                     let chunks: Vec<String> = chunks.iter().map(|chunk| text(chunk)).collect();
                     assert_eq!(written, chunks, "{name}: {title}");

@@ -153,6 +153,12 @@ macro_rules! choices {
         impl $name {
             const NAMES: &'static [&'static str] = &[$($text),*];
             const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// As it is written.
+            #[allow(dead_code)]
+            $vis fn name(self) -> &'static str {
+                Self::ALL.iter().position(|choice| *choice == self).map_or("", |index| Self::NAMES[index])
+            }
+
             const MEANINGS: &'static [(&'static str, &'static str)] = &[$(($text, concat!($($doc, "\n"),*))),*];
         }
 

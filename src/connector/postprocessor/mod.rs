@@ -2,11 +2,16 @@
 //! in [`TABLE`].
 
 mod base64;
+mod collect;
+mod compress;
+mod gelf_chunking;
+mod ingest_ns;
 mod length_prefixed;
 mod separate;
+mod streaming_compress;
 mod textual_length_prefixed;
 
-use super::registry::Entry;
+use super::registry::{Entry, Gives};
 use super::stage::Stage;
 
 /// Every postprocessor by its name.
@@ -15,21 +20,61 @@ pub(super) const TABLE: &[Entry<dyn Stage>] = &[
         name: "separate",
         make: separate::make,
         page: &separate::PAGE,
+        gives: Gives::Same,
     },
     Entry {
         name: "base64",
         make: base64::make,
         page: &base64::PAGE,
+        gives: Gives::Text,
     },
     Entry {
         name: "length-prefixed",
         make: length_prefixed::make,
         page: &length_prefixed::PAGE,
+        gives: Gives::Bytes,
     },
     Entry {
         name: "textual-length-prefixed",
         make: textual_length_prefixed::make,
         page: &textual_length_prefixed::PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "compress",
+        make: compress::make,
+        page: &compress::PAGE,
+        gives: Gives::Bytes,
+    },
+    Entry {
+        name: "ingest-ns",
+        make: ingest_ns::make,
+        page: &ingest_ns::PAGE,
+        gives: Gives::Bytes,
+    },
+    Entry {
+        name: "gelf-chunking",
+        make: gelf_chunking::make,
+        page: &gelf_chunking::PAGE,
+        gives: Gives::Bytes,
+    },
+    Entry {
+        name: "chunk",
+        make: collect::make_chunk,
+        page: &collect::CHUNK_PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "collect",
+        make: collect::make_collect,
+        page: &collect::COLLECT_PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "streaming-compress",
+        make: streaming_compress::make,
+        page: &streaming_compress::PAGE,
+        gives: Gives::Bytes,
     },
 ];
 

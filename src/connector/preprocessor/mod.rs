@@ -2,13 +2,16 @@
 //! in [`TABLE`].
 
 mod base64;
+mod decompress;
+mod gelf_chunking;
+mod ingest_ns;
 mod length_prefixed;
 mod record;
 mod remove_empty;
 mod separate;
 mod textual_length_prefixed;
 
-use super::registry::Entry;
+use super::registry::{Entry, Gives};
 use super::stage::Stage;
 
 /// Every preprocessor by its name.
@@ -17,26 +20,49 @@ pub(super) const TABLE: &[Entry<dyn Stage>] = &[
         name: "separate",
         make: separate::make,
         page: &separate::PAGE,
+        gives: Gives::Same,
     },
     Entry {
         name: "remove-empty",
         make: remove_empty::make,
         page: &remove_empty::PAGE,
+        gives: Gives::Same,
     },
     Entry {
         name: "base64",
         make: base64::make,
         page: &base64::PAGE,
+        gives: Gives::Same,
     },
     Entry {
         name: "length-prefixed",
         make: length_prefixed::make,
         page: &length_prefixed::PAGE,
+        gives: Gives::Same,
     },
     Entry {
         name: "textual-length-prefixed",
         make: textual_length_prefixed::make,
         page: &textual_length_prefixed::PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "decompress",
+        make: decompress::make,
+        page: &decompress::PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "ingest-ns",
+        make: ingest_ns::make,
+        page: &ingest_ns::PAGE,
+        gives: Gives::Same,
+    },
+    Entry {
+        name: "gelf-chunking",
+        make: gelf_chunking::make,
+        page: &gelf_chunking::PAGE,
+        gives: Gives::Same,
     },
 ];
 

@@ -5,8 +5,19 @@ use std::string::String;
 
 use crate::connector::StreamWriter;
 use crate::connector::event::Event;
+use crate::connector::options::choices;
 use crate::connector::value::Value;
 use crate::proto::Message;
+
+choices! {
+    /// What becomes of a chunk that should go out as text and isn't.
+    pub(crate) enum NotText {
+        /// The event is an error, and nothing of it is sent from there on.
+        Error = "error",
+        /// It goes out as a binary frame.
+        Binary = "binary",
+    }
+}
 
 /// Whether an event with this metadata goes out as binary frames: `$ws_server.binary`, `$ws_client.binary` or `$binary`
 /// is exactly `true`.
@@ -21,8 +32,17 @@ pub(crate) fn is_binary(meta: &Value) -> bool {
 ///
 /// # Errors
 /// The codec's or a postprocessor's, or that a chunk which goes out as text is not UTF-8.
-pub(crate) fn write(writer: &mut StreamWriter, event: &Event, send: &mut dyn FnMut(Message<'_>)) -> Result<(), String> {
-    let mut frames = Frames::new(is_binary(&event.meta));
+pub(crate) fn write(
+    writer: &mut StreamWriter,
+    event: &Event,
+    not_text: NotText,
+    send: &mut dyn FnMut(Message<'_>),
+) -> Result<(), String> {
+    let mut frames = Frames {
+        is_binary: is_binary(&event.meta),
+        not_text,
+        result: Ok(()),
+    };
     let written = writer.write(&event.value, event.ingest_ns, &mut |chunk| frames.send(chunk, send));
     written.map_err(|error| error.0)?;
     frames.result
@@ -42,17 +62,11 @@ pub(crate) fn finish(writer: &mut StreamWriter, wall_ns: u64, send: &mut dyn FnM
 
 struct Frames {
     is_binary: bool,
+    not_text: NotText,
     result: Result<(), String>,
 }
 
 impl Frames {
-    const fn new(is_binary: bool) -> Self {
-        Self {
-            is_binary,
-            result: Ok(()),
-        }
-    }
-
     fn send(&mut self, chunk: &[u8], send: &mut dyn FnMut(Message<'_>)) {
         if self.result.is_err() {
             return;
@@ -62,9 +76,11 @@ impl Frames {
         }
         match simdutf8::basic::from_utf8(chunk) {
             Ok(text) => send(Message::from(text)),
+            Err(_) if self.not_text == NotText::Binary => send(Message::from(chunk)),
             Err(_) => {
                 self.result = Err(format!(
-                    "{} bytes are not UTF-8 and can't be sent as text; set `$binary` to `true` for a binary frame",
+                    "{} bytes are not UTF-8 and can't be sent as text; set `$binary` to `true` for a binary frame, or \
+                     `\"not_text\": \"binary\"` in `config`",
                     chunk.len()
                 ));
             }

@@ -11,6 +11,7 @@ use crate::connector::error_event;
 use crate::connector::event::{Event, Origin, Port};
 use crate::connector::reconnect::Next;
 use crate::connector::value::Value;
+use crate::connector::ws::frame;
 use crate::connector::ws::life::{self, End, Traffic};
 use crate::connector::ws::meta::{self, Metadata};
 use crate::engine::StreamId;
@@ -163,6 +164,16 @@ impl WsClient {
     fn handle_ended(&mut self, mut open: Box<Open>, reason: &str, end: &End, cx: &mut Context<'_>) {
         let metadata = &open.metadata.text;
         open.reader.finish(metadata, cx.wall_ns, cx.emitted);
+        if !end.is_error() && open.closing == Closing::No {
+            // What the postprocessors hold back still leaves before the answer to the server's Close.
+            let (commands, stream) = (&mut *cx.commands, open.stream);
+            let finished = frame::finish(&mut open.writer, cx.wall_ns, &mut |message| {
+                let _ = commands.send(stream, message);
+            });
+            if let Err(problem) = finished {
+                self.say(cx, Level::Warn, problem);
+            }
+        }
         let account = cx.commands.account(open.stream).unwrap_or_default();
         if end.is_error() {
             self.flight.see_lost(account.sent.messages);

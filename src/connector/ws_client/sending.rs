@@ -28,6 +28,7 @@ impl WsClient {
 
     fn send_frames(&mut self, event: &Event, cx: &mut Context<'_>) {
         let State::Open(open) = &mut self.state else { return };
+        let not_text = self.plan.not_text;
         let (commands, stream, flight) = (&mut *cx.commands, open.stream, &mut self.flight);
         if flight.wants_look()
             && let Ok(account) = commands.account(stream)
@@ -35,7 +36,7 @@ impl WsClient {
             flight.see_sent(account.sent.messages);
         }
         let (mut is_congested, mut problem) = (false, None);
-        let written = frame::write(&mut open.writer, event, &mut |message: Message<'_>| {
+        let written = frame::write(&mut open.writer, event, not_text, &mut |message: Message<'_>| {
             if problem.is_some() {
                 return;
             }

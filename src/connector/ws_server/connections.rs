@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::string::String;
 use std::vec::Vec;
 
+use crate::connector::api::Context;
 use crate::connector::event::{ConnectorId, Event, Origins};
 use crate::connector::ticket::Ticket;
+use crate::connector::ws::frame;
 use crate::connector::ws::life::Traffic;
 use crate::connector::ws::meta::Metadata;
 use crate::connector::{StreamReader, StreamWriter};
@@ -38,6 +40,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Sends what the postprocessors hold back, as long as the connection can take it: before our Close, or our answer to
+    /// the peer's.
+    ///
+    /// # Errors
+    /// A postprocessor's.
+    pub(super) fn finish_writing(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
+        let (stream, commands) = (self.stream, &mut *cx.commands);
+        frame::finish(&mut self.writer, cx.wall_ns, &mut |message| {
+            let _ = commands.send(stream, message);
+        })
+    }
+
     /// So many messages were given to the system.
     pub(super) fn see_sent(&mut self, messages: u64) {
         while self.awaited.front().is_some_and(|(number, _)| *number <= messages) {

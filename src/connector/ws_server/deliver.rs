@@ -90,12 +90,13 @@ impl WsServer {
 
     /// Sends an event to a connection; `false` if that is gone.
     fn send(&mut self, stream: StreamId, event: &Event, cx: &mut Context<'_>) -> Result<bool, std::string::String> {
+        let not_text = self.plan.not_text;
         let Some(connection) = self.connections.find(stream) else {
             return Ok(false);
         };
         let mut fate = Fate::default();
         let commands = &mut *cx.commands;
-        let written = frame::write(&mut connection.writer, event, &mut |message| {
+        let written = frame::write(&mut connection.writer, event, not_text, &mut |message| {
             fate.take(commands.send(stream, message));
         });
         self.see(stream, event, &fate, cx);
@@ -117,7 +118,7 @@ impl WsServer {
             return;
         }
         let mut frames = Vec::new();
-        let written = frame::write(&mut self.broadcaster, event, &mut |message| {
+        let written = frame::write(&mut self.broadcaster, event, self.plan.not_text, &mut |message| {
             frames.push(Prepared::new(message));
         });
         if let Err(error) = written {
@@ -204,10 +205,14 @@ impl WsServer {
                 continue;
             };
             (connection.is_open, connection.is_closing) = (false, true);
+            let finished = connection.finish_writing(cx);
             // One that closes already is on its way to where this leads.
             let _ = cx.commands.close(*stream, Some(close.code), &close.reason);
             // Else the answer would wait behind what is not read.
             let _ = cx.commands.resume(*stream);
+            if let Err(problem) = finished {
+                self.say(cx, Level::Warn, problem);
+            }
         }
     }
 }

@@ -62,6 +62,12 @@ impl WsServer {
         };
         let metadata = connection.metadata.text.clone();
         connection.reader.finish(&metadata, cx.wall_ns, cx.emitted);
+        // What the postprocessors hold back still leaves before the answer to the peer's Close.
+        let finished = if end.is_error() {
+            Ok(())
+        } else {
+            connection.finish_writing(cx)
+        };
         let (was_opened, peer) = (connection.was_opened, named(connection));
         let mut traffic = connection.traffic;
         let did_not_read = traffic.dropped > 0;
@@ -79,6 +85,9 @@ impl WsServer {
                 let event = life::disconnected(origin(stream, cx), metadata, end, &traffic, cx.wall_ns);
                 cx.emitted.push((Port::Connections, event));
             }
+        }
+        if let Err(problem) = finished {
+            self.say(cx, Level::Warn, problem);
         }
         if let Some(problem) = problem {
             let text = format!("the connection with {peer} has failed: {problem}");

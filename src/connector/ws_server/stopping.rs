@@ -5,7 +5,6 @@ use std::vec::Vec;
 
 use super::{State, WsServer};
 use crate::connector::api::{Context, Level, StopStep};
-use crate::connector::ws::frame;
 use crate::proto::{CloseCode, Instant};
 
 /// In the step of a stop that closes connections, what waits to be read is read first; but not for longer than this, or
@@ -58,11 +57,7 @@ impl WsServer {
                 continue;
             };
             connection.is_closing = true;
-            let commands = &mut *cx.commands;
-            let finished = frame::finish(&mut connection.writer, cx.wall_ns, &mut |message| {
-                let _ = commands.send(stream, message);
-            });
-            problems.extend(finished.err());
+            problems.extend(connection.finish_writing(cx).err());
             // One that closes already is on its way to where this leads.
             let _ = cx.commands.close(stream, Some(CloseCode::GOING_AWAY), "");
             let _ = cx.commands.resume(stream);

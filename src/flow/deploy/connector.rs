@@ -5,7 +5,7 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 
 use crate::connector::api::Built;
-use crate::connector::{self, ConfigError, ConnectorId, Kind, Ports, Record};
+use crate::connector::{self, ConfigError, ConnectorId, Kind, Port, Ports, Record};
 
 use super::super::ast::{self, Create};
 use super::super::compile::Args;
@@ -25,6 +25,10 @@ pub(super) struct ConnectorInstance {
     pub(super) built: Option<Built>,
     /// Its number, once it is linked.
     pub(super) id: Option<ConnectorId>,
+    /// It sends frames, and what they are made of need not be text.
+    pub(super) needs_binary: bool,
+    /// Its events may say by themselves that they are binary: it receives frames.
+    pub(super) brings_binary: bool,
 }
 
 impl Deployer<'_> {
@@ -97,6 +101,8 @@ impl Deployer<'_> {
         Ok(ConnectorInstance {
             span: place,
             ports,
+            needs_binary: built.as_ref().is_some_and(|built| built.needs_binary),
+            brings_binary: ports.sources.contains(&Port::Connections),
             built,
             id: None,
         })

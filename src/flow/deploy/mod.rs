@@ -113,6 +113,26 @@ impl<'a> Deployer<'a> {
                 self.reports.push(report);
             }
         }
+        self.check_binary(&instances);
+    }
+
+    /// Frames of bytes need `$binary`, which events have that came by a frame; where nothing does that gives such events,
+    /// each of them will be an error.
+    fn check_binary(&mut self, instances: &Instances) {
+        let connectors = || instances.connectors.values().flatten();
+        let is_brought = connectors().any(|it| it.brings_binary && it.id.is_some_and(|id| self.graph.is_source(id)));
+        if is_brought {
+            return;
+        }
+        for connector in connectors().filter(|it| it.needs_binary && it.id.is_some()) {
+            let report = Report::warning(
+                connector.span,
+                "what this connector sends need not be text, and nothing here sets `$binary`",
+            )
+            .label("each event that isn't text will be an error")
+            .help("write `\"not_text\": \"binary\"` in its `config`, or put the postprocessor `base64` last");
+            self.reports.push(report);
+        }
     }
 
     fn create(&mut self, flow: &str, create: &Create, giver: Giver<'_>, instances: &mut Instances) {

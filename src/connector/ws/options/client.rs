@@ -18,6 +18,7 @@ use crate::connector::config::{ConfigError, read_config};
 use crate::connector::options::{OptionDoc, Switch, TextOr, Unread, options};
 use crate::connector::tls;
 use crate::connector::value::{Record, Value};
+use crate::connector::ws::frame::NotText;
 use crate::connector::ws::url::WsUrl;
 use crate::engine::{ConnectOptions, Files, Proxy};
 use crate::proto;
@@ -47,6 +48,9 @@ options! {
         unix_socket: Option<String> = None,
         /// Bounds of what the server can make us hold.
         limits: LimitsRecord = LimitsRecord::default(),
+        /// What becomes of what codec and postprocessors make of an event if it should go out as text (there is no `$binary`)
+        /// and isn't UTF-8.
+        not_text: NotText = NotText::Error,
         /// How long things may take.
         timeouts: ClientTimeouts = ClientTimeouts::default(),
         /// Pings a server that is silent, and takes the connection for lost if it stays so.
@@ -138,6 +142,8 @@ impl ProxyRecord {
 pub(crate) struct ClientPlan {
     /// What to dial with.
     pub(crate) connect: ConnectOptions,
+    /// What becomes of what isn't text.
+    pub(crate) not_text: NotText,
     /// Certificates, to be read again when that is asked for.
     pub(crate) tls: Option<tls::Client>,
     /// The url, for the log.
@@ -212,6 +218,7 @@ impl ClientPlan {
         }
         Some(Self {
             connect,
+            not_text: record.not_text,
             tls,
             url: record.url,
         })

@@ -16,6 +16,7 @@ use crate::connector::config::{ConfigError, Segment, read_config};
 use crate::connector::options::{OneOrMany, OptionDoc, Switch, Unread, choices, options};
 use crate::connector::tls;
 use crate::connector::value::Record;
+use crate::connector::ws::frame::NotText;
 use crate::connector::ws::url::WsUrl;
 use crate::engine::{Files, ListenOptions, QueueOptions, SlowReader};
 use crate::proto;
@@ -47,6 +48,9 @@ options! {
         limits: LimitsRecord = LimitsRecord::default(),
         /// What becomes of a client that doesn't read what is sent to it, when `limits.queued_bytes` wait.
         slow_reader: SlowReaderPolicy = SlowReaderPolicy::Close,
+        /// What becomes of what codec and postprocessors make of an event if it should go out as text (there is no `$binary`)
+        /// and isn't UTF-8.
+        not_text: NotText = NotText::Error,
         /// How long things may take.
         timeouts: ServerTimeouts = ServerTimeouts::default(),
         /// Pings clients that are silent, and ends the connection of one that stays so.
@@ -116,6 +120,8 @@ pub(crate) struct ServerPlan {
     pub(crate) origins: Option<Vec<Option<String>>>,
     /// Subprotocols spoken, the preferred one first.
     pub(crate) subprotocols: Vec<String>,
+    /// What becomes of what isn't text.
+    pub(crate) not_text: NotText,
     /// Certificate and key, to be read again when that is asked for.
     pub(crate) tls: Option<tls::Server>,
 }
@@ -180,6 +186,7 @@ impl ServerPlan {
             paths: record.path.map(|paths| paths.0),
             origins: record.origins,
             subprotocols: record.subprotocols,
+            not_text: record.not_text,
             tls,
         })
     }
