@@ -56,7 +56,8 @@ pub(super) const PAGE: Page = Page {
     summary: "Decompresses each piece",
     text: "
 Each piece is one compressed whole, as `compress` makes it: a message, usually. What is cut off, damaged, followed by
-other bytes, or becomes too much (a bomb) is an error event, and costs no more memory than `max_bytes`.
+other bytes, or becomes too much (a bomb) is an error event, and costs no more memory than `max_bytes`. Only what follows the
+end of Brotli is not noticed.
 ",
     options: Config::OPTIONS,
     examples: &[Example::In {
