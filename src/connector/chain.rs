@@ -215,18 +215,24 @@ impl StreamWriter {
         self.stages.iter().any(|stage| stage.is_streaming())
     }
 
-    /// Encodes a value, sends it through the postprocessors and hands each chunk to `chunk`: a frame, or what is
+    /// Encodes a value, with the metadata of its event, sends it through the postprocessors and hands each chunk to `chunk`: a frame, or what is
     /// written to a file at once.
     ///
     /// # Errors
     /// The value has no bytes in this codec, or a postprocessor can't take them; chunks made before the error were
     /// handed over.
-    pub fn write(&mut self, value: &Value, ingest_ns: u64, chunk: &mut dyn FnMut(&[u8])) -> Result<(), StageError> {
+    pub fn write(
+        &mut self,
+        value: &Value,
+        meta: &Value,
+        ingest_ns: u64,
+        chunk: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StageError> {
         /// Above this the memory is given back, so that one large event doesn't stay for the stream's life.
         const KEEP_BYTES: usize = 64 << 10;
 
         self.encoded.clear();
-        self.codec.encode(value, &mut self.encoded)?;
+        self.codec.encode(value, meta, &mut self.encoded)?;
         let mut outcome = Ok(());
         let piece = Piece {
             bytes: &self.encoded,

@@ -383,7 +383,9 @@ mod tests {
             let mut chunks: Vec<Vec<u8>> = Vec::new();
             for word in ["one ", "two ", "three"] {
                 writer
-                    .write(&Value::from(word), 5, &mut |chunk| chunks.push(chunk.to_vec()))
+                    .write(&Value::from(word), &Value::Null, 5, &mut |chunk| {
+                        chunks.push(chunk.to_vec())
+                    })
                     .unwrap();
             }
             writer.finish(6, &mut |chunk| chunks.push(chunk.to_vec())).unwrap();

@@ -170,9 +170,11 @@ impl Connector for Stdio {
             Port::In | Port::Stdout | Port::Out | Port::Err | Port::Connections => &mut self.stdout,
         };
         let mut bytes = Vec::new();
-        let encoded = sink.writer.write(&event.value, event.ingest_ns, &mut |chunk| {
-            bytes.extend_from_slice(chunk)
-        });
+        let encoded = sink
+            .writer
+            .write(&event.value, &event.meta, event.ingest_ns, &mut |chunk| {
+                bytes.extend_from_slice(chunk)
+            });
         if let Err(error) = encoded {
             event.ticket.fail();
             return self.log(Level::Warn, format!("an event was not written: {error}"), cx);

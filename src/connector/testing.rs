@@ -71,7 +71,7 @@ pub(super) fn write_all(definition: &str, value: &Value) -> Result<Vec<Vec<u8>>,
     let mut chunks = Vec::new();
     let mut writer = writer(definition);
     writer
-        .write(value, 5, &mut |chunk| chunks.push(chunk.to_vec()))
+        .write(value, &Value::Null, 5, &mut |chunk| chunks.push(chunk.to_vec()))
         .map_err(|error| error.to_string())?;
     writer
         .finish(5, &mut |chunk| chunks.push(chunk.to_vec()))

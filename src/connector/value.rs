@@ -80,6 +80,35 @@ impl Value {
         }
     }
 
+    /// How deep lists and records are nested in it: 0 for a plain value. It stops counting far beyond what any codec takes.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        fn at_least(value: &Value, depth: usize) -> usize {
+            const ENOUGH: usize = 512;
+            let inner: &mut dyn Iterator<Item = &Value> = match value {
+                Value::Array(items) => &mut items.iter(),
+                Value::Record(fields) => &mut fields.values(),
+                _ => return depth,
+            };
+            if depth == ENOUGH {
+                return depth + 1;
+            }
+            inner.map(|value| at_least(value, depth + 1)).max().unwrap_or(depth + 1)
+        }
+        at_least(self, 0)
+    }
+
+    /// The base64 text that bytes have where there is no other place for them, as in JSON.
+    #[must_use]
+    pub fn to_base64(&self) -> Option<String> {
+        use base64::Engine as _;
+
+        match self {
+            Self::Bytes(bytes) => Some(base64::engine::general_purpose::STANDARD.encode(bytes)),
+            _ => None,
+        }
+    }
+
     /// Whether both are one record, shared; cheap, and false for records that are merely equal.
     #[must_use]
     pub fn is_same_record(&self, other: &Self) -> bool {

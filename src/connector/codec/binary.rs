@@ -42,7 +42,7 @@ impl Codec for Binary {
         Ok(Some(Value::from(bytes)))
     }
 
-    fn encode(&mut self, value: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
+    fn encode(&mut self, value: &Value, _meta: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
         match value {
             Value::Bytes(content) => bytes.extend_from_slice(content),
             Value::String(text) => bytes.extend_from_slice(text.as_bytes()),

@@ -63,7 +63,7 @@ impl Codec for Json {
         json::parse(bytes).map(Some).map_err(|error| error.to_string().into())
     }
 
-    fn encode(&mut self, value: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
+    fn encode(&mut self, value: &Value, _meta: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
         json::write(value, self.sorted, bytes).map_err(|error| error.to_string().into())
     }
 }

@@ -1,9 +1,21 @@
 //! Codecs: from one piece of bytes to a value, and back. A new one is a file here and a line in [`TABLE`].
 
 mod binary;
+mod binflux;
+mod csv;
+mod dogstatsd;
+mod graphite_plaintext;
+mod influx;
 mod json;
+mod msgpack;
 mod null;
+#[cfg(test)]
+mod properties;
+mod statsd;
 mod string;
+mod syslog;
+mod tremor;
+mod yaml;
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -20,11 +32,11 @@ pub(super) trait Codec {
     /// The bytes aren't what the codec reads; the text says where and why. Nothing of them is kept.
     fn decode(&mut self, bytes: &[u8], ingest_ns: u64) -> Result<Option<Value>, StageError>;
 
-    /// Appends the value's bytes.
+    /// Appends the value's bytes; `meta` is the event's metadata.
     ///
     /// # Errors
     /// The codec has no bytes for this value; what was appended until then is worth nothing.
-    fn encode(&mut self, value: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError>;
+    fn encode(&mut self, value: &Value, meta: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError>;
 }
 
 /// Every codec by its name.
@@ -52,6 +64,66 @@ pub(super) const TABLE: &[Entry<dyn Codec>] = &[
         make: null::make,
         page: &null::PAGE,
         gives: Gives::Text,
+    },
+    Entry {
+        name: "msgpack",
+        make: msgpack::make,
+        page: &msgpack::PAGE,
+        gives: Gives::Bytes,
+    },
+    Entry {
+        name: "yaml",
+        make: yaml::make,
+        page: &yaml::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "csv",
+        make: csv::make,
+        page: &csv::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "influx",
+        make: influx::make,
+        page: &influx::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "statsd",
+        make: statsd::make,
+        page: &statsd::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "dogstatsd",
+        make: dogstatsd::make,
+        page: &dogstatsd::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "syslog",
+        make: syslog::make,
+        page: &syslog::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "graphite-plaintext",
+        make: graphite_plaintext::make,
+        page: &graphite_plaintext::PAGE,
+        gives: Gives::Text,
+    },
+    Entry {
+        name: "tremor",
+        make: tremor::make,
+        page: &tremor::PAGE,
+        gives: Gives::Bytes,
+    },
+    Entry {
+        name: "binflux",
+        make: binflux::make,
+        page: &binflux::PAGE,
+        gives: Gives::Bytes,
     },
 ];
 

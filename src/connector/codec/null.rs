@@ -41,7 +41,7 @@ impl Codec for Null {
         Ok(Some(Value::Null))
     }
 
-    fn encode(&mut self, _value: &Value, _bytes: &mut Vec<u8>) -> Result<(), StageError> {
+    fn encode(&mut self, _value: &Value, _meta: &Value, _bytes: &mut Vec<u8>) -> Result<(), StageError> {
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ impl Codec for Text {
         }
     }
 
-    fn encode(&mut self, value: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
+    fn encode(&mut self, value: &Value, _meta: &Value, bytes: &mut Vec<u8>) -> Result<(), StageError> {
         match value {
             Value::String(text) => {
                 bytes.extend_from_slice(text.as_bytes());

@@ -66,6 +66,7 @@ mod tests {
     use std::string::{String, ToString as _};
     use std::vec::Vec;
 
+    use super::super::Value;
     use super::super::testing::{read_all, value, writer};
     use super::*;
 
@@ -100,7 +101,8 @@ mod tests {
                     let mut writer = writer(definition);
                     let mut written: Vec<Vec<u8>> = Vec::new();
                     for text in *values {
-                        let result = writer.write(&value(text), 5, &mut |chunk| written.push(chunk.to_vec()));
+                        let result =
+                            writer.write(&value(text), &Value::Null, 5, &mut |chunk| written.push(chunk.to_vec()));
                         assert_eq!(result, Ok(()), "{name}: {title}");
                     }
                     writer.finish(5, &mut |chunk| written.push(chunk.to_vec())).unwrap();

@@ -71,9 +71,11 @@ impl Connector for FileSink {
             return;
         }
         let mut bytes = Vec::new();
-        let encoded = self.writer.write(&event.value, event.ingest_ns, &mut |chunk| {
-            bytes.extend_from_slice(chunk)
-        });
+        let encoded = self
+            .writer
+            .write(&event.value, &event.meta, event.ingest_ns, &mut |chunk| {
+                bytes.extend_from_slice(chunk)
+            });
         if let Err(error) = encoded {
             event.ticket.fail();
             let text = format!("an event was not written: {error}");

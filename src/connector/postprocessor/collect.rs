@@ -146,7 +146,7 @@ mod tests {
         let mut writer = writer(&format!(r#"{{"codec":"string","postprocessors":[{stage}]}}"#));
         let mut chunks = Vec::new();
         for text in texts {
-            let result = writer.write(&Value::from(*text), 5, &mut |chunk| {
+            let result = writer.write(&Value::from(*text), &Value::Null, 5, &mut |chunk| {
                 chunks.push(String::from_utf8_lossy(chunk).into_owned());
             });
             if result.is_err() {

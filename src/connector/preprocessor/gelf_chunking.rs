@@ -251,7 +251,7 @@ mod tests {
             let mut chunks: Vec<Vec<u8>> = Vec::new();
             let texts: Vec<String> = texts.iter().map(|text| text.clone() + &"x".repeat(fill)).collect();
             for text in &texts {
-                writer.write(&Value::from(text.as_str()), 5, &mut |chunk| chunks.push(chunk.to_vec())).unwrap();
+                writer.write(&Value::from(text.as_str()), &Value::Null, 5, &mut |chunk| chunks.push(chunk.to_vec())).unwrap();
             }
             prop_assert!(chunks.iter().all(|chunk| chunk.len() <= 8192));
             // Any order: sorted by a number that the seed gives each.

@@ -43,7 +43,9 @@ pub(crate) fn write(
         not_text,
         result: Ok(()),
     };
-    let written = writer.write(&event.value, event.ingest_ns, &mut |chunk| frames.send(chunk, send));
+    let written = writer.write(&event.value, &event.meta, event.ingest_ns, &mut |chunk| {
+        frames.send(chunk, send)
+    });
     written.map_err(|error| error.0)?;
     frames.result
 }
