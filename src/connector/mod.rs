@@ -10,6 +10,9 @@ pub mod doc;
 mod event;
 mod exit;
 mod file;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod metronome;
 mod null;
 mod options;

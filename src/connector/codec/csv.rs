@@ -76,7 +76,18 @@ impl Codec for Csv {
         let Value::Array(items) = value else {
             return Err(format!("csv: a list was expected, not a value of type {}", value.type_name()).into());
         };
+        // A byte order mark at the beginning would be taken for none of the record's.
+        let is_marked = items
+            .first()
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.starts_with('\u{feff}'));
+        let quotes = if is_marked {
+            ::csv::QuoteStyle::Always
+        } else {
+            ::csv::QuoteStyle::Necessary
+        };
         let mut writer = ::csv::WriterBuilder::new()
+            .quote_style(quotes)
             .terminator(::csv::Terminator::Any(b'\n'))
             .from_writer(Vec::new());
         let fields = items.iter().map(|item| match item {
