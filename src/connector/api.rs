@@ -152,6 +152,8 @@ pub trait Commands {
     /// # Errors
     /// The stream is gone, or not connected yet.
     fn peer_addr(&self, stream: StreamId) -> Result<SocketAddr, Misuse>;
+    /// What the loop has done so far.
+    fn counters(&self) -> engine::Counters;
     /// Files and standard streams.
     fn files(&mut self) -> &mut dyn Files;
 }

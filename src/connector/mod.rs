@@ -13,6 +13,7 @@ mod file;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod metronome;
 mod null;
 mod options;

@@ -183,6 +183,21 @@ impl Files for FakeFiles {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn list(&mut self, folder: &str, _limit: usize) -> io::Result<Vec<String>> {
+        let prefix = std::format!("{folder}/");
+        let found: Vec<String> = self
+            .contents
+            .keys()
+            .filter_map(|path| path.strip_prefix(&prefix))
+            .map(ToString::to_string)
+            .collect();
+        if found.is_empty() {
+            Err(io::ErrorKind::NotFound.into())
+        } else {
+            Ok(found)
+        }
+    }
+
     fn absolute(&self, path: &str) -> String {
         std::format!("/absolute/{path}")
     }
@@ -339,6 +354,10 @@ impl Commands for OnlyFiles<'_> {
 
     fn peer_addr(&self, _: StreamId) -> Result<SocketAddr, Misuse> {
         unreachable!("{NO_STREAMS}")
+    }
+
+    fn counters(&self) -> engine::Counters {
+        engine::Counters::default()
     }
 
     fn files(&mut self) -> &mut dyn Files {

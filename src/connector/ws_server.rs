@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use self::connections::Connections;
-use self::counts::Counts;
+pub(super) use self::counts::Counts;
 use super::api::{Connector, Context, Level, Links, LogLine, Rank, Status, StopStep};
 use super::build::Setup;
 use super::config::ConfigError;
@@ -242,6 +242,9 @@ impl Connector for WsServer {
     }
 
     fn handle_reload(&mut self, cx: &mut Context<'_>) {
+        if let Some(Err(error)) = self.plan.http.as_mut().map(|http| http.reload(cx.commands.files())) {
+            self.say(cx, Level::Warn, format!("the files stay as they were: {error}"));
+        }
         if let Some(tls) = &self.plan.tls {
             match tls.reload(cx.commands.files()) {
                 Ok(()) => self.say(cx, Level::Info, "the certificates were read again".into()),

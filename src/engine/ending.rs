@@ -14,6 +14,9 @@ use super::seam::Sys;
 use super::stream::{Flags, NEVER, Phase, Stream};
 use crate::proto::{self, CloseCode};
 
+/// What must have been written at once for the time to begin anew.
+const PROGRESS_BYTES: usize = 16 << 10;
+
 impl<S: Sys> Stream<S> {
     /// Takes the next step towards the end of a stream whose last event is out. True when its socket is closed.
     pub(super) fn settle(&mut self, id: StreamId, core: &mut Core<S>, sink: &mut Vec<Entry>) -> bool {
@@ -27,10 +30,16 @@ impl<S: Sys> Stream<S> {
             self.close_socket(id, core);
             return true;
         }
+        let before = self.conn.queued_bytes();
         self.flush(id, core, sink);
         if self.flags.has(Flags::UNWRITABLE) {
             self.close_socket(id, core);
             return true;
+        }
+        // A long answer has time as long as its reader takes it; a trickle doesn't hold the connection.
+        if before.saturating_sub(self.conn.queued_bytes()) >= PROGRESS_BYTES && core.draining.is_none() {
+            self.deadline = core.now + core.config.linger_timeout;
+            self.rearm(id, core);
         }
         if self.flags.has(Flags::BLOCKED) {
             if self.flags.has(Flags::CUT) {

@@ -262,6 +262,9 @@ impl<S: Sys> Stream<S> {
                         stream: id,
                         kind: Kind::Request(request),
                     });
+                } else if !request.is_upgrade() {
+                    // Nobody is there to answer it.
+                    let _ = self.conn.refuse(&proto::BadRequest::Upgrade.into());
                 } else {
                     let answer = self.answer(&request);
                     // It was asked a moment ago, and the subprotocol is one of those offered.

@@ -366,6 +366,16 @@ pub trait Files {
     /// The system's error, or `FileTooLarge` past the limit.
     fn read_whole(&mut self, path: &str, limit_bytes: usize) -> io::Result<Vec<u8>>;
 
+    /// Every regular file below a folder, by its path from there with `/` between the parts, sorted; links are not followed,
+    /// nor told.
+    ///
+    /// # Errors
+    /// The system's error; `FileTooLarge` if there are more than `limit`; `Unsupported` of a system without folders.
+    fn list(&mut self, folder: &str, limit: usize) -> io::Result<Vec<String>> {
+        let _ = (folder, limit);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The absolute form of `path`, for messages to people; `path` itself if there is none.
     fn absolute(&self, path: &str) -> String;
 }

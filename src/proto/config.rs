@@ -16,6 +16,11 @@ pub struct Config {
     /// From our own Close until the peer's; default 5 s. The peer may have much to read before it comes to our Close,
     /// but one that never answers must not keep the connection.
     pub closing_timeout: Duration,
+    /// Whether a server hands over requests that ask for no upgrade ([`Request::is_upgrade`](super::Request::is_upgrade)): GET
+    /// and HEAD of HTTP/1.1 and 1.0, within the limits and the time of an opening handshake. The host answers with
+    /// [`refuse`](super::Connection::refuse), whatever the status, and the connection ends: one request each. Default
+    /// `false`: they are refused with 426, or whatever else is wrong with them.
+    pub plain_requests: bool,
     /// Whether and how messages are compressed (permessage-deflate, RFC 7692); default `None`: neither offered nor agreed
     /// on. It is not on by itself since what it costs, about 320 KiB and most of the time per message, pays for slow
     /// networks alone.
@@ -29,6 +34,7 @@ impl Default for Config {
             limits: Limits::default(),
             opening_timeout: Duration::from_secs(10),
             closing_timeout: Duration::from_secs(5),
+            plain_requests: false,
             #[cfg(feature = "deflate")]
             deflate: None,
         }

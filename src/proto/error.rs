@@ -276,6 +276,8 @@ impl core::error::Error for BadRequest {}
 pub enum Misuse {
     /// `accept` or `refuse` without a request that waits for its answer.
     NotOpening,
+    /// `accept` of a request that asks for no upgrade.
+    NoUpgrade,
     /// `send`, `begin_message`, `send_chunk`, `ping`, `pong` or `close` before the connection is open, or after its Close.
     NotOpen,
     /// A message can't begin while another is being sent in chunks.
@@ -319,6 +321,7 @@ impl fmt::Display for Misuse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::NotOpening => "no request waits for an answer",
+            Self::NoUpgrade => "the request asks for no upgrade",
             Self::NotOpen => "the connection is not open",
             Self::MessageUnderWay => "another message is being sent in chunks",
             Self::NoMessageUnderWay => "no message was begun that the chunk could belong to",

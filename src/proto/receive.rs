@@ -155,7 +155,7 @@ impl Connection {
             return Ok(None);
         };
         match opening {
-            Opening::Request(waiting) => match waiting.read(input.rest(), limits) {
+            Opening::Request(waiting) => match waiting.read(input.rest(), &self.config) {
                 server::Progress::Waiting => {
                     input.take(usize::MAX);
                     Ok(None)

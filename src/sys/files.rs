@@ -178,6 +178,31 @@ impl Files for OsFiles {
         Ok(content)
     }
 
+    fn list(&mut self, folder: &str, limit: usize) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(inner) = folders.pop() {
+            for entry in std::fs::read_dir(std::path::Path::new(folder).join(&inner))? {
+                let entry = entry?;
+                // A name that is no text can't be asked for.
+                let Some(name) = entry.file_name().to_str().map(|name| format!("{inner}{name}")) else {
+                    continue;
+                };
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    folders.push(format!("{name}/"));
+                } else if kind.is_file() {
+                    found.push(name);
+                }
+                if found.len() + folders.len() > limit {
+                    return Err(io::ErrorKind::FileTooLarge.into());
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
     fn absolute(&self, path: &str) -> String {
         std::path::absolute(path)
             .ok()

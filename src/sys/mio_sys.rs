@@ -351,6 +351,10 @@ impl Files for MioSys {
         self.files.read_whole(path, limit_bytes)
     }
 
+    fn list(&mut self, folder: &str, limit: usize) -> io::Result<Vec<String>> {
+        self.files.list(folder, limit)
+    }
+
     fn absolute(&self, path: &str) -> String {
         self.files.absolute(path)
     }

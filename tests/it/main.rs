@@ -51,6 +51,9 @@ mod engine_proxies;
 #[cfg(feature = "net")]
 mod engine_redirects;
 
+// HTTP on a server's own port.
+#[cfg(feature = "cli")]
+mod flows_http;
 // Very many clients of one flow.
 #[cfg(feature = "cli")]
 mod flows_crowd;

@@ -158,6 +158,7 @@ pub(crate) const ROWS: &[Row] = &[
             ("tls", In("connector/tls.rs")),
             // The vocabulary of messages and handshakes that a connector must name to send, and the time.
             ("proto::Accept", Yes),
+            ("proto::BadRequest", Yes),
             ("proto::CloseCode", Yes),
             ("proto::Closed", Yes),
             ("proto::Config", Yes),

@@ -84,6 +84,10 @@ impl<S: Sys + Files> Commands for EngineCommands<'_, S> {
         self.engine.peer_addr(stream)
     }
 
+    fn counters(&self) -> engine::Counters {
+        self.engine.counters()
+    }
+
     fn files(&mut self) -> &mut dyn Files {
         self.engine.sys_mut()
     }

@@ -8,14 +8,20 @@ use super::WsServer;
 use super::connections::Connection;
 use crate::connector::api::Context;
 use crate::connector::event::Origin;
+use crate::connector::http::Told;
 use crate::connector::ws::life::Traffic;
 use crate::connector::ws::meta::{self, Metadata};
 use crate::engine::StreamId;
-use crate::proto::{Accept, Request, Response};
+use crate::proto::{Accept, BadRequest, Request, Response};
 
 impl WsServer {
     /// A client asks to open a stream: accepted, unless it comes from a page or for a path that is not served.
     pub(super) fn handle_request(&mut self, stream: StreamId, request: &Request, cx: &mut Context<'_>) {
+        if !request.is_upgrade() {
+            let response = self.page(request, cx);
+            let _ = cx.commands.refuse(stream, response);
+            return;
+        }
         if let Some(response) = self.refusal(request) {
             self.counts.refused += 1;
             // A stream that is gone needs no answer.
@@ -55,6 +61,21 @@ impl WsServer {
         if !self.may_read {
             let _ = cx.commands.pause(stream);
         }
+    }
+
+    /// What a request gets that asks for no WebSocket. The path of the WebSocket itself says what it is.
+    fn page(&self, request: &Request, cx: &mut Context<'_>) -> Response {
+        let is_own = |paths: &std::vec::Vec<String>| paths.iter().any(|path| path == request.path());
+        if self.plan.paths.as_ref().is_some_and(is_own) {
+            return Response::from(BadRequest::Upgrade);
+        }
+        let told = Told {
+            connector: &self.name,
+            counts: self.counts,
+            counters: cx.commands.counters(),
+        };
+        let pages = self.plan.http.as_ref();
+        pages.map_or_else(|| Response::new(404), |pages| pages.answer(request, &told))
     }
 
     fn refusal(&self, request: &Request) -> Option<Response> {

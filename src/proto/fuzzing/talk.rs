@@ -116,6 +116,7 @@ fn config(plan: &mut Plan<'_>) -> Config {
         },
         opening_timeout: Duration::from_secs(10),
         closing_timeout: Duration::from_secs(5),
+        plain_requests: false,
         #[cfg(feature = "deflate")]
         deflate: None,
     }

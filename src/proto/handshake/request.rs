@@ -13,9 +13,28 @@ pub struct Request {
     pub(crate) target: String,
     pub(crate) headers: Headers,
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) kind: RequestKind,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestKind {
+    /// To open a connection.
+    Upgrade,
+    /// What lies at the target.
+    Get,
+    /// The same without its body.
+    Head,
 }
 
 impl Request {
+    /// Whether it asks to open a WebSocket connection; others come only to a host that
+    /// [asked for them](crate::proto::Config::plain_requests), and can't be accepted.
+    #[must_use]
+    pub const fn is_upgrade(&self) -> bool {
+        matches!(self.kind, RequestKind::Upgrade)
+    }
+
     /// The request target as the client wrote it, such as `/chat?room=7`.
     #[must_use]
     pub fn target(&self) -> &str {
@@ -151,7 +170,7 @@ impl ClientRequest {
 }
 
 /// Whether headers of the host's may stand beside the handshake's own.
-pub(crate) fn check_headers(headers: &[(String, String)]) -> Result<(), Misuse> {
+pub(crate) fn check_headers<'h>(headers: impl IntoIterator<Item = &'h (String, String)>) -> Result<(), Misuse> {
     for (name, value) in headers {
         if !is_token(name) || !is_field_value(value) {
             return Err(Misuse::InvalidHeader);
@@ -200,6 +219,7 @@ mod tests {
                 target: target.into(),
                 headers,
                 subprotocols: Vec::new(),
+                kind: RequestKind::Upgrade,
             };
             assert_eq!(
                 (request.host(), request.path(), request.query()),

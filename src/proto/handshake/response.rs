@@ -39,7 +39,7 @@ impl Accept {
     }
 }
 
-/// A server's no: an HTTP answer, after which the connection ends.
+/// A server's no, or its answer to a request for something else: an HTTP answer, after which the connection ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     pub(crate) status: u16,
@@ -82,11 +82,30 @@ impl Response {
         if !(200..=599).contains(&self.status) {
             return Err(Misuse::InvalidStatus);
         }
-        check_headers(&self.headers)
+        // RFC 9110 section 15.5.22: 426 must name the protocol that it asks for, and RFC 6455 section 4.4 its version.
+        let is_given = |name: &str| {
+            let own = ["upgrade", "sec-websocket-version"];
+            self.status == 426 && own.iter().any(|own| name.eq_ignore_ascii_case(own))
+        };
+        let others = self.headers.iter().filter(|(name, _)| !is_given(name));
+        check_headers(others)
     }
 
     /// Appends the answer as it goes over the wire.
     pub(crate) fn write(&self, output: &mut Vec<u8>) {
+        self.write_head(output);
+        if self.has_body() {
+            output.extend_from_slice(&self.body);
+        }
+    }
+
+    /// RFC 9110 section 8.6: 204 must not have a length; with 304 it would speak of a body that isn't there.
+    const fn has_body(&self) -> bool {
+        self.status != 204 && self.status != 304
+    }
+
+    /// The same without its body, for HEAD (RFC 9110 section 9.3.2).
+    pub(crate) fn write_head(&self, output: &mut Vec<u8>) {
         write_line(
             output,
             &[
@@ -105,14 +124,10 @@ impl Response {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
         write_line(output, &["Connection: close", if upgrade { ", Upgrade" } else { "" }]);
-        // RFC 9110 section 8.6: 204 must not have it; 304 would speak of a body that isn't there.
-        if self.status != 204 && self.status != 304 {
+        if self.has_body() {
             write_line(output, &["Content-Length: ", decimal(self.body.len()).as_str()]);
         }
         write_line(output, &[]);
-        if self.status != 204 && self.status != 304 {
-            output.extend_from_slice(&self.body);
-        }
     }
 
     /// How the host sees what was sent.

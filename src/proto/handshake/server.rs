@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use super::head::{self, HeadBuffer, Search};
 use super::headers::{Headers, is_authority, is_token};
-use super::request::{absolute_form, check_headers};
+use super::request::{RequestKind, absolute_form, check_headers};
 use super::response::write_line;
 use super::{Accept, Opened, Request, Response, extensions, key};
 use crate::proto::compression::{Compression, Offers};
-use crate::proto::{BadRequest, Config, Limits, Misuse};
+use crate::proto::{BadRequest, Config, Misuse};
 
 /// Waits for the end of the client's request.
 #[derive(Debug, Default)]
@@ -34,14 +34,15 @@ pub(crate) enum Progress {
 
 impl AwaitingRequest {
     /// Takes the next bytes of the request.
-    pub(crate) fn read(&mut self, new: &[u8], limits: &Limits) -> Progress {
+    pub(crate) fn read(&mut self, new: &[u8], config: &Config) -> Progress {
+        let limits = &config.limits;
         match self.head.search(new, limits.head_bytes) {
             Search::Open => {
                 self.head.keep(new);
                 Progress::Waiting
             }
             Search::TooLong => Progress::Bad(self.too_long(new, limits.head_bytes)),
-            Search::Ends(consumed) => match parse(self.head.join(&new[..consumed]), limits) {
+            Search::Ends(consumed) => match parse(self.head.join(&new[..consumed]), config) {
                 Ok((request, next)) => Progress::Request {
                     consumed,
                     request,
@@ -70,7 +71,8 @@ impl AwaitingRequest {
 }
 
 /// Reads a whole head and checks it against RFC 6455 section 4.2.1, in the order in which HTTP would.
-fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadRequest> {
+fn parse(head: &[u8], config: &Config) -> Result<(Request, AwaitingAnswer), BadRequest> {
+    let limits = &config.limits;
     let mut fields = alloc::vec![httparse::EMPTY_HEADER; head::lines(head).min(limits.head_fields)];
     // RFC 9112 sections 5.1 and 5.2: httparse refuses space before a colon, and folded fields of a request.
     let mut parsed = httparse::Request::new(&mut fields);
@@ -80,19 +82,16 @@ fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadR
         Err(httparse::Error::Version) => return Err(BadRequest::HttpVersion),
         Ok(httparse::Status::Partial) | Err(_) => return Err(BadRequest::Malformed),
     }
-    // Section 4.2.1, item 1: HTTP/1.1 or higher, and GET.
-    if parsed.version != Some(1) {
-        return Err(BadRequest::HttpVersion);
-    }
-    if parsed.method != Some("GET") {
-        return Err(BadRequest::Method);
-    }
+    let kind = kind(&parsed, config.plain_requests)?;
     let target = parsed
         .path
         .map(String::from)
         .filter(|target| is_target(target))
         .ok_or(BadRequest::Target)?;
     let headers = Headers::from_parsed(parsed.headers);
+    if kind != RequestKind::Upgrade {
+        return plain(target, headers, kind, parsed.version);
+    }
     let (accept, subprotocols) = check(&headers)?;
     // RFC 6455 section 9.1: what is no list of extensions fails the handshake; what is unknown is passed over.
     let offers = Offers::new(&extensions::parse(&headers).map_err(|_| BadRequest::Extensions)?);
@@ -100,13 +99,75 @@ fn parse(head: &[u8], limits: &Limits) -> Result<(Request, AwaitingAnswer), BadR
         target,
         headers,
         subprotocols: subprotocols.clone(),
+        kind,
     };
     let next = AwaitingAnswer {
         accept,
         subprotocols,
         offers,
+        kind,
     };
     Ok((request, next))
+}
+
+/// What a request asks for: an upgrade, or with GET or HEAD without one what lies there, if the host takes that.
+fn kind(parsed: &httparse::Request<'_, '_>, plain_requests: bool) -> Result<RequestKind, BadRequest> {
+    let is_upgrade = parsed
+        .headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    if plain_requests && !is_upgrade {
+        return match parsed.method {
+            Some("GET") => Ok(RequestKind::Get),
+            Some("HEAD") => Ok(RequestKind::Head),
+            _ => Err(BadRequest::Method),
+        };
+    }
+    // Section 4.2.1, item 1: HTTP/1.1 or higher, and GET.
+    if parsed.version != Some(1) {
+        return Err(BadRequest::HttpVersion);
+    }
+    if parsed.method != Some("GET") {
+        return Err(BadRequest::Method);
+    }
+    Ok(RequestKind::Upgrade)
+}
+
+/// A request without an upgrade. It has no body (RFC 9110 sections 9.3.1 and 9.3.2 know none that means anything), and from
+/// HTTP/1.1 on one host (RFC 9112 section 3.2).
+fn plain(
+    target: String,
+    headers: Headers,
+    kind: RequestKind,
+    version: Option<u8>,
+) -> Result<(Request, AwaitingAnswer), BadRequest> {
+    let has_host = headers.values("host").next().is_some();
+    if (version == Some(1) || has_host) && !headers.only("host").is_some_and(is_authority) {
+        return Err(BadRequest::Host);
+    }
+    check_no_body(&headers)?;
+    let request = Request {
+        target,
+        headers,
+        subprotocols: Vec::new(),
+        kind,
+    };
+    let next = AwaitingAnswer {
+        accept: String::new(),
+        subprotocols: Vec::new(),
+        offers: Offers::new(&[]),
+        kind,
+    };
+    Ok((request, next))
+}
+
+/// What follows the head is read as frames, so nothing may claim it as a body (RFC 9112 section 6).
+fn check_no_body(headers: &Headers) -> Result<(), BadRequest> {
+    let has_length = headers.values("content-length").any(|value| value != b"0");
+    if has_length || headers.values("transfer-encoding").next().is_some() {
+        return Err(BadRequest::Body);
+    }
+    Ok(())
 }
 
 /// Section 4.2.1, item 1, and RFC 9112 section 3.2: a path or an absolute address, in ASCII and without a fragment. Other
@@ -145,11 +206,7 @@ fn check(headers: &Headers) -> Result<(String, Vec<String>), BadRequest> {
         .only("sec-websocket-key")
         .filter(|key| key::is_valid(key))
         .ok_or(BadRequest::Key)?;
-    // What follows the head is read as frames, so nothing may claim it as a body (RFC 9112 section 6).
-    let has_length = headers.values("content-length").any(|value| value != b"0");
-    if has_length || headers.values("transfer-encoding").next().is_some() {
-        return Err(BadRequest::Body);
-    }
+    check_no_body(headers)?;
     // RFC 9110 section 10.1.1: a request without a body has nothing to continue with, so the final answer comes at once;
     // nothing else can be expected of us.
     if headers
@@ -175,6 +232,7 @@ pub(crate) struct AwaitingAnswer {
     accept: String,
     subprotocols: Vec<String>,
     offers: Offers,
+    kind: RequestKind,
 }
 
 impl AwaitingAnswer {
@@ -185,6 +243,9 @@ impl AwaitingAnswer {
         answer: &Accept,
         output: &mut Vec<u8>,
     ) -> Result<(Opened, Compression), Misuse> {
+        if self.kind != RequestKind::Upgrade {
+            return Err(Misuse::NoUpgrade);
+        }
         check_headers(&answer.headers)?;
         if let Some(name) = &answer.subprotocol
             && !self.subprotocols.contains(name)
@@ -221,7 +282,11 @@ impl AwaitingAnswer {
     /// Appends the refusal to `output`.
     pub(crate) fn refuse(&self, response: &Response, output: &mut Vec<u8>) -> Result<(), Misuse> {
         response.check()?;
-        response.write(output);
+        if self.kind == RequestKind::Head {
+            response.write_head(output);
+        } else {
+            response.write(output);
+        }
         Ok(())
     }
 }

@@ -133,6 +133,7 @@ impl Setup {
             },
             opening_timeout: Duration::from_secs(3000),
             closing_timeout: Duration::from_secs(9000),
+            plain_requests: false,
             #[cfg(feature = "deflate")]
             deflate: self.deflate.then(|| proto::Deflate {
                 contexts: proto::Contexts::new(64 << 20),

@@ -13,6 +13,7 @@ use super::limits::{KeepAliveRecord, LimitsRecord, ms};
 use super::socket::SocketRecord;
 use super::{Kept, set_ms};
 use crate::connector::config::{ConfigError, Segment, read_config};
+use crate::connector::http::{HttpRecord, Pages};
 use crate::connector::options::{OneOrMany, OptionDoc, Switch, Unread, choices, options};
 use crate::connector::tls;
 use crate::connector::value::Record;
@@ -42,6 +43,8 @@ options! {
         /// stands for clients that send none, which programs other than browsers don't. Others are answered with 403.
         /// Everybody, if not given.
         origins: Option<Vec<Option<String>>> = None,
+        /// Answers requests that ask for no WebSocket, on the same port; off unless given, and 426 is the answer then.
+        http: HttpRecord = HttpRecord::default(),
         /// How many connections there may be.
         connections: ConnectionsRecord = ConnectionsRecord::default(),
         /// Bounds of what a client can make us hold.
@@ -122,6 +125,8 @@ pub(crate) struct ServerPlan {
     pub(crate) subprotocols: Vec<String>,
     /// What becomes of what isn't text.
     pub(crate) not_text: NotText,
+    /// What is answered besides.
+    pub(crate) http: Option<Pages>,
     /// Certificate and key, to be read again when that is asked for.
     pub(crate) tls: Option<tls::Server>,
 }
@@ -147,9 +152,17 @@ impl ServerPlan {
         kept.ok(check_subprotocols(&record.subprotocols));
         kept.ok(check_paths(record.path.as_ref()));
         kept.ok(check_origins(record.origins.as_deref()));
+        let mut is_http = false;
+        let mut http = None;
+        if record.http.is_given() {
+            is_http = true;
+            let served = record.path.as_ref().map(|paths| paths.0.as_slice());
+            http = Pages::read(record.http, served, files, kept.errors);
+        }
         if kept.has_errors() {
             return None;
         }
+        protocol.plain_requests = is_http;
         let slow_reader = match record.slow_reader {
             SlowReaderPolicy::Close => SlowReader::Close,
             SlowReaderPolicy::DropNewest => SlowReader::DropNewest,
@@ -187,6 +200,7 @@ impl ServerPlan {
             origins: record.origins,
             subprotocols: record.subprotocols,
             not_text: record.not_text,
+            http,
             tls,
         })
     }
