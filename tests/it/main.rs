@@ -253,6 +253,11 @@ mod flow_examples;
 // Flows: what is wrong with a file, where, and what to write instead.
 #[cfg(feature = "flow")]
 mod flow_mistakes;
+// Every misconfiguration of a connector: refused with its place and its cure.
+#[cfg(feature = "flow")]
+mod flow_misconfigured;
+#[cfg(feature = "flow")]
+mod flow_misconfigured_rows;
 // Flows: the same inside flows and pipelines.
 #[cfg(feature = "flow")]
 mod flow_mistakes_inside;
