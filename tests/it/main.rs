@@ -125,6 +125,9 @@ mod connector_router;
 // `ws_server` and `ws_client` on real sockets: who is answered, what is said at the end, how a lost peer is noticed.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_ws;
+// The ways in which Tremor's WebSocket connectors fail, by their letters.
+#[cfg(feature = "cli")]
+mod failure_modes;
 // Events on their way when connections break, and sources that wait to hear of theirs.
 #[cfg(all(feature = "connectors", feature = "net"))]
 mod connector_ws_flight;
