@@ -48,6 +48,7 @@ impl<S: Sys> Engine<S> {
             source,
         })?;
         self.run_timers(events);
+        self.run_answered(events);
         self.run_ready(events);
         self.run_accepting(events);
         Ok(())
@@ -94,17 +95,23 @@ impl<S: Sys> Engine<S> {
             events.entries.push(entry);
         }
         self.run_commands(events);
+        self.flush_dirty(events);
+    }
+
+    /// Goes on with the streams whose request was answered: what came with it is seen only now. This comes when all that is
+    /// written in this turn is written, since a Close among it is answered no earlier than the host has had its turn.
+    fn run_answered(&mut self, events: &mut Events) {
         for id in std::mem::take(&mut self.answered) {
             // One that was answered and cut in the same breath has had its last event.
             if let Some(stream) = self.streams.get_mut(id.key())
                 && !stream.flags.has(Flags::ENDED)
             {
                 stream.drain_connection(id, &mut self.core, events, None);
+                stream.mark_dirty(id, &mut self.core.dirty);
                 stream.mark_ready(id, &mut self.core);
                 stream.rearm(id, &mut self.core);
             }
         }
-        self.flush_dirty(events);
     }
 
     /// Streams whose last event the host has had: their ids are stale from now on, and they are closed in good order.

@@ -14,6 +14,9 @@ mod echo;
 mod dialing;
 // The echo server, a host of the engine that checks what it is handed.
 mod host;
+// Whole flows: the router and real connectors, and the model of what must arrive.
+#[cfg(feature = "connectors")]
+mod flows;
 // One engine as server and client at once, plain and with TLS: name look-ups, refused and late connects, closing.
 mod loopback;
 // What became of each message, under faults.
@@ -58,8 +61,8 @@ pub(crate) fn seeds(name: &str, count: u64, test: impl Fn(u64, bool) + Sync) {
                 failures.fetch_add(1, Relaxed);
                 eprintln!("seed {seed} fails; to replay it alone, with every happening told:");
                 eprintln!(
-                    "WSLOOP_SIM_SEED={seed} cargo test --profile sim --no-default-features --features sim,deflate --test \
-                     sim {name} -- --nocapture"
+                    "WSLOOP_SIM_SEED={seed} cargo test --profile sim --no-default-features --features \
+                     sim,deflate,connectors --test sim {name} -- --nocapture"
                 );
             }
         }
