@@ -1,10 +1,52 @@
 //! `wsloop doc` and the reference: what is printed, what lies in docs/reference, and that its flows are right.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use wsloop::connector::doc::{Example, Subject, pages};
 
 use crate::cli_support::{folder, run};
+
+/// Every Markdown file below a folder, by its path.
+fn markdown(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().display().to_string();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_reference_is_what_the_program_writes() {
+    let dir = folder(&[]);
+    let output = run(dir.path(), &["doc", "--write", "reference"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let written = markdown(&dir.path().join("reference"));
+    let mut kept = markdown(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference"));
+    // The one page that is written by hand.
+    assert!(kept.remove("tremor.md").is_some());
+    assert_eq!(
+        written.keys().collect::<Vec<_>>(),
+        kept.keys().collect::<Vec<_>>(),
+        "cargo wsloop doc --write docs/reference"
+    );
+    for (name, text) in &written {
+        assert!(
+            kept[name] == *text,
+            "{name} is out of date: cargo wsloop doc --write docs/reference"
+        );
+    }
+}
 
 #[test]
 fn a_page_is_printed_by_its_name() {

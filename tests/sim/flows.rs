@@ -228,7 +228,8 @@ fn echo_on<const SHORT_READS: bool>(seed: u64, verbose: bool) -> u64 {
         r#"{{"codec":"binary","config":{{"url":"{addr}","backlog":{backlog},
             "timeouts":{{"opening_ms":120000,"closing_ms":600000}}}}}}"#
     );
-    let message_max = rng.pick(&[200, 10_000, 60_000]);
+    // Through narrow pipes long messages would take for ever.
+    let message_max = rng.pick(&[200, 10_000, 60_000]).min(faults.capacity_bytes.0 * 50 + 200);
     let spread_nanos = rng.pick(&[0, 1_000_000, 2_000_000_000]);
     let crowd: Vec<Participant> = (0..rng.size(1, 10))
         .map(|_| {

@@ -24,7 +24,12 @@ impl Entry {
         if self.page.options.is_empty() {
             page.push_str("There is nothing to configure in `config`.\n");
         } else {
-            page.push_str("In the record `config`:\n\n");
+            let lead = if self.subject == Subject::Key {
+                "One of these keys:\n\n"
+            } else {
+                "In the record `config`:\n\n"
+            };
+            page.push_str(lead);
             push_options(&mut page, "", self.page.options);
         }
         if !self.page.examples.is_empty() {
